@@ -1,0 +1,1 @@
+"""Centralino links a hosted PBX to the CRM."""

@@ -1,0 +1,1 @@
+"""The world outside: AWS, the table, PBX and CRM providers."""

@@ -1,0 +1,1 @@
+"""PBX providers: a file here is a provider."""

@@ -1,0 +1,1 @@
+"""What things are: numbers, labels, contacts, cards, settings, keys. No I/O."""

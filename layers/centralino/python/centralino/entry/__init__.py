@@ -1,0 +1,1 @@
+"""The edge: authentication, settings, errors to problem+json, observability."""

@@ -1,0 +1,1 @@
+"""The benchmark: figures side by side in one run, as ratios."""

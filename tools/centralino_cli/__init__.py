@@ -1,0 +1,1 @@
+"""The command line `centralino`: what an administrator runs on a desk."""
