@@ -11,7 +11,7 @@ The tree, to be mapped to HTTP in one place (`entry/http.py`)::
       + ConflictError           somebody else changed it first
       + UnavailableError        a service behind us did not answer, or not in time
           + ThrottledError      it asked us to slow down
-          + RejectedError       it refused us for good (credentials, missing table): an operator has to act
+          + RejectedError       it refused us for good: an operator has to act
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class UnavailableError(CentralinoError):
     """A service behind us did not answer, or not in time.
 
     Args:
-        reason: a short word for logs and metrics: `timeout`, `connection`, `server`, `malformed`, ...
+        reason: a short word for logs and metrics: `timeout`, `connection`, `server`, ...
         retry_after_s: when trying again makes sense, in seconds.
     """
 

@@ -91,7 +91,7 @@ class Settings(NamedTuple):
     origins: tuple[str, ...] = ()
 
     def line_for(self, trunk: str = "", did: str = "") -> Line:
-        """Return the line's settings: the tenant's, overridden by the trunk's, then by the DID's."""
+        """Return the tenant's line, overridden by the trunk's, then by the DID's."""
         line = self.line
         for override in (self.trunks.get(trunk), self.dids.get(did)):
             if override:
