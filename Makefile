@@ -1,0 +1,84 @@
+# Everything that is done at a desk or in CI. Each target installs what it needs; make and a Python of
+# 3.11 to 3.13 are all that has to be there. PYTHON=path chooses another than tools/find-python would.
+UV_VERSION := 0.13.9
+PORT ?= 8080
+
+UV := .uv/bin/uv
+UV_READY := .uv/.ready-$(UV_VERSION)
+# Another Python makes uv lay the environment anew, this file with it: so the name tells them apart.
+VENV := .venv/.ready-$(subst /,-,$(PYTHON))
+# What `make check` runs; the files in tools/*.mk add to it.
+CHECKS := fmt-check lint types arch docs
+
+export UV_PYTHON_DOWNLOADS := never
+unexport VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+include $(sort $(wildcard tools/*.mk))
+
+.PHONY: help
+help:  ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: dev
+dev: $(VENV)  ## Lay the environment in .venv
+
+$(UV_READY):
+	python=$$(tools/find-python) && "$$python" -m venv --clear .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	touch $@
+
+$(VENV): uv.lock pyproject.toml $(UV_READY)
+	python=$$(tools/find-python) && $(UV) sync --quiet --frozen --python "$$python"
+	touch $@
+
+.PHONY: run
+run: $(VENV)  ## Start the whole system at http://127.0.0.1:8080 (PORT=... changes it)
+	@.venv/bin/python -m local_stack --port $(PORT)
+
+.PHONY: test
+test: $(VENV)  ## Run the tests, all but the long ones and the real Asterisk
+	.venv/bin/pytest -m "not soak and not asterisk" $(PYTEST_ARGS)
+
+.PHONY: soak
+soak: $(VENV)  ## Run the long form of the tests
+	.venv/bin/pytest -m soak $(PYTEST_ARGS)
+
+.PHONY: check
+check: $(CHECKS)  ## Run the whole gate beside the tests: format, lint, types, imports, template, docs
+
+.PHONY: fmt
+fmt: $(VENV)  ## Put the code in its format
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+.PHONY: fmt-check
+fmt-check: $(VENV)
+	.venv/bin/ruff format --check .
+
+.PHONY: lint
+lint: $(VENV)
+	.venv/bin/ruff check .
+
+.PHONY: types
+types: $(VENV)
+	.venv/bin/mypy
+
+.PHONY: arch
+arch: $(VENV)
+	.venv/bin/lint-imports
+
+.PHONY: docs
+docs: $(VENV)
+	.venv/bin/codespell
+	.venv/bin/pymarkdown --config pyproject.toml scan --respect-gitignore .
+
+.PHONY: lock
+lock: $(UV_READY)  ## Write uv.lock anew from pyproject.toml
+	python=$$(tools/find-python) && $(UV) lock --python "$$python"
+
+.PHONY: clean
+clean:  ## Remove what was made, but not the local data in .local
+	rm -rf .venv .uv .cache .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
