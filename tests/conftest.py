@@ -1,0 +1,53 @@
+"""Fixtures that every folder of tests shares."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import dynamodb_local
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.dynamodb_local import DynamoDBLocal
+
+IN_CI = os.environ.get("CI", "").lower() == "true"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs DynamoDB Local, so that `-m "not dynamodb"` leaves it out."""
+    for item in items:
+        if "dynamodb" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.dynamodb)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Make a skipped test a failed one where nothing may skip (`CI=true`)."""
+    report: pytest.TestReport = yield  # type: ignore[assignment]
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} skipped, and in CI nothing may: {report.longrepr}"
+    return report  # type: ignore[return-value]
+
+
+@pytest.fixture(scope="session")
+def dynamodb() -> Iterator[DynamoDBLocal]:
+    """DynamoDB Local for the whole session (one for each worker of xdist)."""
+    try:
+        dynamodb_local.install()
+    except dynamodb_local.MissingToolError as error:
+        pytest.skip(str(error))
+    with dynamodb_local.start() as server:
+        yield server
+
+
+@pytest.fixture
+def table(dynamodb: DynamoDBLocal) -> Iterator[str]:
+    """The name of a fresh, empty table."""
+    name = dynamodb.create_table()
+    yield name
+    dynamodb.delete_table(name)
