@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 HOLDERS_ON_CARD = 20
 
@@ -51,3 +51,82 @@ class Card(NamedTuple):
     number: str
     holders: tuple[Holder, ...] = ()
     total: int = 0
+
+
+class Choice(NamedTuple):
+    """Whose name to show for a number.
+
+    Attributes:
+        holder: the best holder.
+        others: how many other people or companies share the number.
+        company: whether they are all of one company, whose name is shown instead.
+        lost: why each of the others lost: (holder id, reason).
+    """
+
+    holder: Holder
+    others: int = 0
+    company: bool = False
+    lost: tuple[tuple[str, str], ...] = ()
+
+
+# A direct line says who is calling; a switchboard or a fax only says from where.
+_KIND_RANK = {"switchboard": 1, "fax": 2}
+
+
+def choose(holders: Sequence[Holder], unseen: int, source_priority: Sequence[str]) -> Choice:
+    """Pick the holder to show; the same data always give the same one.
+
+    The order is: source priority, direct line over switchboard over fax, primary, last updated,
+    id. One person or one customer code counts once.
+
+    Args:
+        holders: at least one.
+        unseen: how many more holders the number has that are not at hand.
+        source_priority: sources, the best first; the rest follow by name.
+    """
+    order = {source: place for place, source in enumerate(source_priority)}
+
+    def rank(holder: Holder) -> tuple[object, ...]:
+        source = holder.id.partition(":")[0]
+        return (
+            order.get(source, len(order)),
+            "" if source in order else source,
+            _KIND_RANK.get(holder.kind, 0),
+            not holder.primary,
+            -holder.updated_at_ms,
+            holder.id,
+        )
+
+    ranked = sorted(holders, key=rank)
+    best = ranked[0]
+    groups = _identities(ranked)
+    lost = tuple(
+        (holder.id, "same person" if groups[holder.id] == groups[best.id] else "ranked below")
+        for holder in ranked[1:]
+    )
+    others = len(set(groups.values())) - 1 + unseen
+    company = bool(others and best.company_key) and all(
+        holder.company_key == best.company_key for holder in ranked
+    )
+    return Choice(best, others, company, lost)
+
+
+def _identities(holders: Sequence[Holder]) -> dict[str, str]:
+    """Group holders that are one person or one customer: holder id -> the group's first id."""
+    group: dict[str, str] = {}
+    seen: dict[tuple[str, str], str] = {}
+    for holder in holders:
+        marks = [
+            (kind, mark)
+            for kind, mark in (("person", holder.person), ("code", holder.customer_code))
+            if mark
+        ]
+        known = {group[seen[mark]] for mark in marks if mark in seen}
+        first = min(known) if known else holder.id
+        group[holder.id] = first
+        for member, its_group in group.items():
+            if its_group in known:
+                group[member] = first
+        for mark in marks:
+            seen.setdefault(mark, holder.id)
+    return group

@@ -1,0 +1,135 @@
+"""Decode a caller: from the CLI as the carrier sent it to the short label for the phone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from centralino.domain.card import Choice, choose
+from centralino.domain.errors import UnavailableError
+from centralino.domain.label import clean_name, fit_company, fit_label
+from centralino.domain.number import Decision, decide, read_cli
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from centralino.domain.card import Card, Holder
+    from centralino.domain.number import Reading
+    from centralino.domain.settings import Line, Settings
+    from centralino.ports.store import Read
+
+Outcome = Literal[
+    "hit", "miss", "withheld", "internal", "ambiguous", "timeout", "degraded", "error", "refused"
+]
+
+
+class Call(NamedTuple):
+    """A call as the PBX describes it.
+
+    Attributes:
+        number: the CLI, as delivered.
+        did: the number that was called.
+        trunk: the line it came in on.
+        name: the name that the carrier sent along.
+        call_id: the PBX's own id of the call.
+    """
+
+    number: str
+    did: str = ""
+    trunk: str = ""
+    name: str = ""
+    call_id: str = ""
+
+
+class Decoded(NamedTuple):
+    """What is known of a caller.
+
+    Attributes:
+        outcome: what became of the lookup.
+        label: what the phone shows; the carrier's name, or nothing, when we know no better.
+        reading: how the CLI was understood.
+        holder: whose name it is; `None` without one.
+        choice: how that holder was picked among those of the number.
+        decision: which candidate won, and why the others lost.
+        reason: the cause of `timeout` and `degraded`, for the log.
+    """
+
+    outcome: Outcome
+    label: str
+    reading: Reading
+    holder: Holder | None = None
+    choice: Choice | None = None
+    decision: Decision | None = None
+    reason: str = ""
+
+
+def decode_caller(
+    call: Call, settings: Settings, line: Line, read: Callable[[Sequence[str]], Read]
+) -> Decoded:
+    """Say who is calling.
+
+    Never raises for anything that a PBX can send, nor for a store that fails: without a label of
+    ours the answer is the carrier's name.
+
+    Args:
+        call: the call; any string will do as its number.
+        settings: the tenant's settings.
+        line: the settings of the line that the call came in on.
+        read: gives the cards of some numbers in one round trip.
+    """
+    external = came_from_outside(call, settings)
+    reading = read_cli(call.number, line, settings=settings, external=external)
+    fallback = clean_name(call.name, settings.label)
+    if reading.kind == "internal":
+        name = clean_name(settings.extens.get(reading.exten, ""), settings.label)
+        return Decoded("internal", name or fallback, reading)
+    if reading.kind == "withheld":
+        return Decoded("withheld", fallback, reading)
+    if not reading.candidates:
+        return Decoded("miss", fallback, reading)
+    try:
+        found = read([candidate.key for candidate in reading.candidates])
+    except UnavailableError as error:
+        return Decoded(outcome_of(error), fallback, reading, reason=error.reason)
+    if not found.complete:
+        # A key that was not read may be the better one: no name is better than a wrong one.
+        return Decoded("degraded", fallback, reading, reason="unprocessed")
+    return _decoded(reading, settings, found.cards, fallback)
+
+
+def came_from_outside(call: Call, settings: Settings) -> bool:
+    """Tell whether the PBX says that the call came in on a line: then no exten is calling."""
+    return bool(call.trunk) or bool(call.did and call.did not in settings.extens)
+
+
+def outcome_of(error: UnavailableError) -> Outcome:
+    """Name the outcome of a store that fails: a late answer is told from none at all."""
+    return "timeout" if error.reason == "timeout" else "degraded"
+
+
+def _decoded(
+    reading: Reading, settings: Settings, cards: Mapping[str, Card], fallback: str
+) -> Decoded:
+    cards = {key: card for key, card in cards.items() if card.holders}
+    decision = decide(reading, cards)
+    if not decision.key:
+        return Decoded("miss", fallback, reading, decision=decision)
+    rivals = [cards[key] for key in decision.ambiguous_keys] or [cards[decision.key]]
+    choice = choose(
+        [holder for card in rivals for holder in card.holders],
+        sum(card.total - len(card.holders) for card in rivals),
+        settings.source_priority,
+    )
+    # Two readings of the CLI that lead to one person are no riddle.
+    ambiguous = bool(decision.ambiguous_keys) and choice.others > 0
+    if choice.company:
+        label = fit_company(choice.holder.parts, settings.label, status=choice.holder.status)
+    else:
+        label = fit_label(
+            choice.holder.parts,
+            settings.label,
+            status=choice.holder.status,
+            suffix="" if ambiguous or not choice.others else f"+{choice.others}",
+            uncertain=ambiguous,
+        )
+    outcome: Outcome = "ambiguous" if ambiguous else "hit"
+    return Decoded(outcome, label, reading, choice.holder, choice, decision)

@@ -1,0 +1,54 @@
+"""How long a PBX waits, and when we answer: before it gives up, whatever happened."""
+
+from __future__ import annotations
+
+# A gateway stamp older than this is a stored event or a clock gone wrong, not a slow start.
+MAX_STAMP_AGE_S = 30.0
+# Until the tenant's own line is known (a cold container), this is how long the store may take:
+# a third of the shortest default among PBXs (FreeSWITCH waits 2 s), less what encoding takes.
+UNKNOWN_LINE_READ_S = 0.6
+# What is kept back for encoding the answer and for the gateway's own way back.
+ENCODING_S = 0.05
+# Below this a round trip is not worth starting.
+SHORTEST_READ_S = 0.02
+
+
+class Deadline:
+    """One call's clock.
+
+    Args:
+        stamped_at: when the gateway took the request, seconds since 1970; 0 if it didn't say.
+        now: the time at handler entry, seconds since 1970.
+    """
+
+    def __init__(self, stamped_at: float, now: float) -> None:
+        believable = 0.0 <= now - stamped_at <= MAX_STAMP_AGE_S
+        self.started_at = stamped_at if believable else now
+
+    def elapsed_s(self, now: float) -> float:
+        """Return the seconds since the gateway took the request."""
+        return max(0.0, now - self.started_at)
+
+    def answer_in_s(self, decode_timeout_s: float, now: float) -> float:
+        """Return the seconds left until we have to answer; zero or less when it is time.
+
+        We answer max(0.5 s, 10 %) before the PBX gives up, but keep at least a third of its
+        patience for ourselves: a line that waits 0.5 s would otherwise never get a name.
+        """
+        allowed = max(
+            decode_timeout_s - max(0.5, decode_timeout_s / 10),
+            decode_timeout_s / 3,
+        )
+        return allowed - self.elapsed_s(now)
+
+    def read_in_s(self, decode_timeout_s: float, now: float) -> float:
+        """Return the seconds that the store may take, 0 if there is no time left to ask it.
+
+        A store that fails costs the caller a third of the PBX's patience, not all of it. When a
+        slow start has already eaten that third, what is left until the answer still is worth a
+        short try.
+        """
+        left = self.answer_in_s(decode_timeout_s, now) - ENCODING_S
+        third = decode_timeout_s / 3 - ENCODING_S - self.elapsed_s(now)
+        allowed = min(left, max(third, 0.25))
+        return allowed if allowed >= SHORTEST_READ_S else 0.0

@@ -1,0 +1,235 @@
+"""Who may come in: the key of a request, checked against the tenant that it names.
+
+Keys and settings stay in memory for `cache_s`. One that is older is still used to work out which
+cards to read, and is read again in the same round trip; the answer is given only if it held.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, NamedTuple
+
+from centralino.domain.deadline import UNKNOWN_LINE_READ_S, Deadline
+from centralino.domain.errors import CredentialsError, ForbiddenError, UnavailableError
+from centralino.domain.keys import URL_ROLES, hash_key, tenant_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from centralino.domain.keys import ApiKey
+    from centralino.domain.settings import Line, Settings
+    from centralino.entry.request import Request
+    from centralino.ports.store import CallStore, Read
+
+# A container may serve thousands of tenants; what it remembers has an end.
+MAX_REMEMBERED = 2_000
+
+
+class Presented(NamedTuple):
+    """A key as a request brought it."""
+
+    key: str
+    in_url: bool
+
+
+class Admitted(NamedTuple):
+    """A tenant's settings and one of its keys, as they were when read."""
+
+    settings: Settings
+    key: ApiKey
+    read_at: float
+
+
+def presented_key(request: Request) -> Presented:
+    """Find the key: `x-api-key`, Basic password, Bearer, the path's `/v1/k/{key}/`, `?key=`.
+
+    Takes the key out of the request's path. Several PBXs can do just one of these.
+    """
+    in_path = request.path_key()
+    key = request.headers.get("x-api-key", "").strip()
+    if key:
+        return Presented(key, in_url=False)
+    scheme, _, value = request.headers.get("authorization", "").strip().partition(" ")
+    value = value.strip()
+    if scheme.lower() == "bearer" and value:
+        return Presented(value, in_url=False)
+    if scheme.lower() == "basic" and value:
+        return Presented(_basic_password(value), in_url=False)
+    return Presented(in_path or request.query().get("key", ""), in_url=True)
+
+
+class Door:
+    """Lets requests in; one for each container.
+
+    Args:
+        store: reads settings and keys.
+        now: the time, seconds since 1970.
+        cache_s: how long a key and settings are believed without asking again, seconds.
+    """
+
+    def __init__(self, store: CallStore, now: Callable[[], float], cache_s: float) -> None:
+        self._store = store
+        self.now = now
+        self._cache_s = cache_s
+        self._remembered: dict[str, Admitted] = {}
+
+    def open(self, request: Request, roles: Collection[str]) -> Visit:
+        """Let a request in.
+
+        Args:
+            request: the request; its path loses the key.
+            roles: the roles that may do what it asks for.
+
+        Raises:
+            CredentialsError: no key, or not a good one.
+            ForbiddenError: the key's role, or the page it came from, is not allowed.
+            UnavailableError: the store can't say.
+        """
+        presented = presented_key(request)
+        tenant = tenant_of(presented.key)
+        if not tenant:
+            raise CredentialsError("no API key, or one that is not shaped like <tenant>.<secret>")
+        visit = Visit(self, request, tenant, presented, roles)
+        visit.enter(self._remembered.get(hash_key(presented.key)))
+        return visit
+
+    def read(self, tenant: str, numbers: Sequence[str], key_hash: str, timeout_s: float) -> Read:
+        """Read cards and, if `key_hash` is given, the settings and that key, in one round trip."""
+        if timeout_s <= 0:
+            raise UnavailableError("timeout")
+        return self._store.read(tenant, numbers, key_hash=key_hash, timeout_s=timeout_s)
+
+    def is_fresh(self, admitted: Admitted) -> bool:
+        """Tell whether what was read then may be believed without asking again."""
+        return 0 <= self.now() - admitted.read_at < self._cache_s
+
+    def remember(self, key_hash: str, admitted: Admitted | None) -> None:
+        """Keep what was read of a key; `None` forgets it."""
+        if admitted is None:
+            self._remembered.pop(key_hash, None)
+            return
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[key_hash] = admitted
+
+
+class Visit:
+    """One request that is in: its tenant, settings, key and clock.
+
+    Attributes:
+        tenant: the tenant's id.
+        settings: the tenant's settings, as far as known; `renewed` says that they changed since.
+        key: the key that let it in.
+        renewed: the settings were found changed after they had been used.
+        read_s: seconds spent waiting for the store.
+    """
+
+    settings: Settings
+    key: ApiKey
+
+    def __init__(
+        self,
+        door: Door,
+        request: Request,
+        tenant: str,
+        presented: Presented,
+        roles: Collection[str],
+    ) -> None:
+        self._door = door
+        self._request = request
+        self._roles = roles
+        self._in_url = presented.in_url
+        self._hash = hash_key(presented.key)
+        self._settled = False
+        self._line: Line | None = None
+        self.tenant = tenant
+        self.renewed = False
+        self.read_s = 0.0
+        self.deadline = Deadline(request.received_at, door.now())
+
+    def enter(self, remembered: Admitted | None) -> None:
+        """Start from what is remembered, or ask the store."""
+        if remembered is None:
+            self._settle(self._timed_read((), self._hash, UNKNOWN_LINE_READ_S))
+        else:
+            self._admit(remembered)
+            self._settled = self._door.is_fresh(remembered)
+
+    def on_line(self, line: Line) -> None:
+        """Say which line the call came in on: its PBX's patience bounds what is read from now."""
+        self._line = line
+
+    def read(self, numbers: Sequence[str]) -> Read:
+        """Read the cards of some numbers; settings grown old ride along.
+
+        Raises:
+            CredentialsError: the key was revoked or ran out meanwhile.
+            ForbiddenError: it may no longer do this.
+            UnavailableError: the store did not answer, or there is no time left to ask.
+        """
+        limit = UNKNOWN_LINE_READ_S
+        if self._line is not None:
+            limit = self.deadline.read_in_s(self._line.decode_timeout_s, self._door.now())
+        found = self._timed_read(numbers, "" if self._settled else self._hash, limit)
+        if not self._settled:
+            self._settle(found)
+        return found
+
+    def settle(self) -> None:
+        """Make sure that what was believed still holds; costs a round trip only if it is old."""
+        if not self._settled:
+            self.read(())
+
+    def _timed_read(self, numbers: Sequence[str], key_hash: str, timeout_s: float) -> Read:
+        asked_at = self._door.now()
+        try:
+            return self._door.read(self.tenant, numbers, key_hash, timeout_s)
+        finally:
+            self.read_s += self._door.now() - asked_at
+
+    def _settle(self, found: Read) -> None:
+        if found.tenant is None:
+            raise UnavailableError("unprocessed")
+        settings, key = found.tenant
+        if settings is None or key is None:
+            self._door.remember(self._hash, None)
+            raise CredentialsError("the API key is unknown")
+        before = getattr(self, "settings", settings)
+        admitted = Admitted(settings, key, self._door.now())
+        self._admit(admitted)
+        self._door.remember(self._hash, admitted)
+        self._settled = True
+        self.renewed = settings.version != before.version
+
+    def _admit(self, admitted: Admitted) -> None:
+        key = admitted.key
+        if key.expires_at and key.expires_at <= self._door.now():
+            raise CredentialsError("the API key has expired")
+        if key.networks and not _within(self._request.source_ip, key.networks):
+            raise CredentialsError("the API key may not be used from this address")
+        if self._in_url and key.role not in URL_ROLES:
+            raise CredentialsError(f"a key of role {key.role} may not travel in a URL")
+        if key.role not in self._roles:
+            raise ForbiddenError(f"a key of role {key.role} may not do this")
+        origin = self._request.headers.get("origin", "")
+        if origin and origin not in admitted.settings.origins:
+            raise ForbiddenError("this web origin is not among the tenant's")
+        self.settings, self.key = admitted.settings, key
+
+
+def _basic_password(value: str) -> str:
+    try:
+        return base64.b64decode(value).decode().partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _within(address: str, networks: Collection[str]) -> bool:
+    import ipaddress  # noqa: PLC0415 - few keys are bound to networks, so few calls pay for it
+
+    try:
+        caller = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(caller in ipaddress.ip_network(network, strict=False) for network in networks)

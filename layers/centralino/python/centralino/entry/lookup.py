@@ -1,0 +1,220 @@
+"""The lookup's HTTP side: the call in a request's fields, and the answer in four formats."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from centralino.application.decode_caller import Call, Decoded, decode_caller, outcome_of
+from centralino.domain.errors import (
+    CredentialsError,
+    ForbiddenError,
+    NotFoundError,
+    PayloadError,
+    UnavailableError,
+)
+from centralino.domain.label import clean_name, encode_label
+from centralino.domain.settings import LabelStyle
+from centralino.entry.http import allow_origin, answer, problem_answer
+from centralino.entry.observability import decode_line, describe, emit
+from centralino.entry.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from centralino.entry.access import Door, Visit
+
+ROLES = ("pbx", "admin")
+# Every spelling that a PBX's own field gives the caller's number, the first one present counts.
+NUMBER_FIELDS = ("number", "cli", "caller", "callerid", "phone", "telephone", "thenumber")
+FORMATS = ("text", "json", "form", "xml")
+# Longer ones are no ids; a line in the log stays a line.
+MAX_LOGGED = 64
+
+
+def lookup(event: Mapping[str, Any], door: Door) -> dict[str, Any]:
+    """Answer one request to `/v1/lookup`.
+
+    The answer's header `x-centralino-outcome` says what became of it. Text is the label alone:
+    PBXs show the body as it is, so whatever goes wrong there gives status 200 and the carrier's
+    name, or nothing; only a bad key is refused (401, 403; no body).
+
+    Args:
+        event: API Gateway's, payload format 2.0.
+        door: lets keys in.
+    """
+    started_at = door.now()
+    request = Request(event)
+    fields, bad_request = _fields(request)
+    visit: Visit | None = None
+    decoded: Decoded | None = None
+    try:
+        visit = door.open(request, ROLES)
+        form = _checked(request, fields, bad_request)
+        decoded = _decode(_call(fields), visit)
+        given = _rendered(form, decoded, visit.settings.label)
+        outcome, reason = decoded.outcome, decoded.reason
+    except (CredentialsError, ForbiddenError) as error:
+        outcome, reason = "refused", str(error)
+        status = 401 if isinstance(error, CredentialsError) else 403
+        given = answer(status, "", "text/plain; charset=utf-8")
+    except NotFoundError as error:
+        outcome, reason = "error", str(error)
+        given = problem_answer(error)
+    except PayloadError as error:
+        outcome, reason = "error", str(error)
+        given = _without_label(fields, outcome, visit, error)
+    except UnavailableError as error:
+        outcome, reason = outcome_of(error), error.reason
+        given = _without_label(fields, outcome, visit)
+    except Exception as error:  # noqa: BLE001 - whatever broke, a phone is waiting for an answer
+        outcome, reason = "error", describe(error)
+        given = _without_label(fields, outcome, visit)
+    given["headers"]["x-centralino-outcome"] = outcome
+    if outcome != "refused":
+        allow_origin(given, request)
+    now = door.now()
+    emit(
+        decode_line(
+            now,
+            outcome,
+            1000 * (visit.deadline.elapsed_s(now) if visit else now - started_at),
+            tenant=visit.tenant if visit else "",
+            call_id=fields.get("call_id", "")[:MAX_LOGGED],
+            trunk=fields.get("trunk", "")[:MAX_LOGGED],
+            shape=decoded.reading.shape if decoded else "",
+            handler_ms=round(1000 * (now - started_at), 1),
+            read_ms=round(1000 * visit.read_s, 1) if visit else None,
+            reason=reason,
+        )
+    )
+    return given
+
+
+def _fields(request: Request) -> tuple[dict[str, str], PayloadError | None]:
+    """Read the fields first, so that the carrier's name is at hand whatever fails later."""
+    try:
+        return request.fields(), None
+    except PayloadError as error:
+        return {}, error
+
+
+def _decode(call: Call, visit: Visit) -> Decoded:
+    decoded = _decode_with_settings(call, visit)
+    if not decoded.reason:
+        # With no card read there was nothing for old settings to ride along with.
+        visit.settle()
+    if visit.renewed:
+        # The settings were edited since this container read them: once more, with the new ones.
+        decoded = _decode_with_settings(call, visit)
+    return decoded
+
+
+def _decode_with_settings(call: Call, visit: Visit) -> Decoded:
+    line = visit.settings.line_for(call.trunk, call.did)
+    visit.on_line(line)
+    return decode_caller(call, visit.settings, line, visit.read)
+
+
+def _call(fields: Mapping[str, str]) -> Call:
+    for name in NUMBER_FIELDS:
+        if name in fields:
+            return Call(
+                number=fields[name],
+                did=fields.get("did", ""),
+                trunk=fields.get("trunk", ""),
+                name=fields.get("name", ""),
+                call_id=fields.get("call_id", ""),
+            )
+    raise PayloadError("number", "the caller's number, or an empty field if it is withheld")
+
+
+def _checked(request: Request, fields: Mapping[str, str], bad_request: PayloadError | None) -> str:
+    """Return the format of the answer, if the request is one for us and well-formed."""
+    if request.segments != ["v1", "lookup"]:
+        raise NotFoundError("there is nothing at this path; the lookup is at /v1/lookup")
+    if bad_request:
+        raise bad_request
+    form = fields.get("format", "").lower() or "text"
+    if form not in FORMATS:
+        raise PayloadError("format", "text, json, form or xml")
+    return form
+
+
+def _rendered(form: str, decoded: Decoded, style: LabelStyle) -> dict[str, Any]:
+    if form == "text":
+        return _text(decoded.label, style.repertoire)
+    holder = decoded.holder
+    content = {
+        "outcome": decoded.outcome,
+        "label": decoded.label,
+        "contact_id": holder.id if holder else "",
+        "customer_code": holder.customer_code if holder else "",
+        "url": holder.url if holder else "",
+        "company": holder.company if holder else "",
+    }
+    if decoded.outcome == "ambiguous":
+        # Which of the two it is nobody knows, so a screen may not open either one's page.
+        content.update(contact_id="", customer_code="", url="", company="")
+    return _structured(form, content)
+
+
+def _structured(form: str, content: Mapping[str, str]) -> dict[str, Any]:
+    if form == "json":
+        return answer(200, json.dumps(content, ensure_ascii=False), "application/json")
+    if form == "form":
+        # Asterisk's HASH() decodes percent-escapes; it does not know `+` for a space.
+        body = "&".join(f"{name}={quote(value, safe='')}" for name, value in content.items())
+        return answer(200, body, "application/x-www-form-urlencoded")
+    body = "".join(f"<{name}>{_xml(value)}</{name}>" for name, value in content.items())
+    return answer(
+        200,
+        f'<?xml version="1.0" encoding="UTF-8"?><response>{body}</response>',
+        "application/xml; charset=utf-8",
+    )
+
+
+def _text(label: str, repertoire: str) -> dict[str, Any]:
+    body, charset = encode_label(label, repertoire)
+    given = answer(200, label, f"text/plain; charset={charset}")
+    if charset != "utf-8":
+        given["body"] = base64.b64encode(body).decode()
+        given["isBase64Encoded"] = True
+    return given
+
+
+def _without_label(
+    fields: Mapping[str, str],
+    outcome: str,
+    visit: Visit | None,
+    error: PayloadError | None = None,
+) -> dict[str, Any]:
+    """Answer without a label of ours: the carrier's name, or nothing.
+
+    A program that asked for a structured answer with a bad request gets to know what is wrong.
+    """
+    style = visit.settings.label if visit else LabelStyle()
+    label = clean_name(fields.get("name", ""), style)
+    form = fields.get("format", "").lower() or "text"
+    if form not in FORMATS or form == "text":
+        return _text(label, style.repertoire)
+    if error:
+        return problem_answer(error)
+    content = dict.fromkeys(("contact_id", "customer_code", "url", "company"), "")
+    return _structured(form, {"outcome": outcome, "label": label, **content})
+
+
+# What XML 1.0 can't hold at all is dropped; the rest of the markup is escaped.
+_XML = {code: None for code in range(32) if chr(code) not in "\t\n\r"} | {
+    ord("&"): "&amp;",
+    ord("<"): "&lt;",
+    ord(">"): "&gt;",
+    0xFFFE: None,
+    0xFFFF: None,
+}
+
+
+def _xml(value: str) -> str:
+    return value.translate(_XML)

@@ -1,0 +1,62 @@
+"""What an operator sees of a call: one line that is log and metric at once.
+
+The line is CloudWatch's embedded metric format: metrics `Decodes` and `DecodeTime` in namespace
+`Centralino`, by outcome. The tenant is a property of the line and never a dimension: a metric is
+paid for by dimension. Numbers and names never appear.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+
+NAMESPACE = "Centralino"
+
+
+def decode_line(now: float, outcome: str, total_ms: float, **properties: object) -> str:
+    """Build the line of one decode.
+
+    Args:
+        now: seconds since 1970.
+        outcome: the lookup's outcome.
+        total_ms: milliseconds from the gateway's stamp to the answer.
+        properties: what else is known: tenant, call_id, shape of the CLI, trunk, milliseconds of
+            each step; empty ones are left out.
+    """
+    return json.dumps(
+        {
+            "_aws": {
+                "Timestamp": int(now * 1000),
+                "CloudWatchMetrics": [
+                    {
+                        "Namespace": NAMESPACE,
+                        "Dimensions": [["outcome"]],
+                        "Metrics": [
+                            {"Name": "Decodes", "Unit": "Count"},
+                            {"Name": "DecodeTime", "Unit": "Milliseconds"},
+                        ],
+                    }
+                ],
+            },
+            "message": "decode",
+            "outcome": outcome,
+            "Decodes": 1,
+            "DecodeTime": round(total_ms, 1),
+            **{name: value for name, value in properties.items() if value not in ("", None)},
+        },
+        ensure_ascii=True,
+    )
+
+
+def emit(line: str) -> None:
+    """Write a line to the function's log; one line, whatever it holds."""
+    sys.stdout.write(line + "\n")
+
+
+def describe(error: BaseException) -> str:
+    """Say what broke and where, without the error's own text: that may hold a number or a name."""
+    steps = traceback.extract_tb(error.__traceback__)[-4:]
+    places = " < ".join(f"{step.name}:{step.lineno}" for step in reversed(steps))
+    return f"{type(error).__name__} in {places}"

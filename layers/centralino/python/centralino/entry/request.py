@@ -1,0 +1,139 @@
+"""An HTTP request as API Gateway delivers it (HTTP API, payload format 2.0).
+
+Contract: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote
+
+from centralino.domain.errors import PayloadError, TooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# A PBX sends a number, a name and an id; more than this is no PBX.
+MAX_BODY = 64 * 1024
+MAX_FIELDS = 100
+
+
+class Request:
+    """One request, decoded.
+
+    Attributes:
+        method: upper case.
+        segments: the path's parts, without empty ones, so that `//v1/lookup/` is `v1`, `lookup`.
+        headers: names in lower case.
+        source_ip: the caller's address as the gateway saw it.
+        received_at: when the gateway took it, seconds since 1970; 0 if it doesn't say.
+    """
+
+    def __init__(self, event: Mapping[str, Any]) -> None:
+        context = event.get("requestContext") or {}
+        http = context.get("http") or {}
+        self.method: str = http.get("method", "GET").upper()
+        path = event.get("rawPath") or http.get("path") or "/"
+        self.segments = [unquote(part) for part in path.split("/") if part]
+        self.headers: dict[str, str] = {
+            name.lower(): value for name, value in (event.get("headers") or {}).items()
+        }
+        self.source_ip: str = http.get("sourceIp", "")
+        epoch = context.get("timeEpoch")
+        self.received_at = epoch / 1000 if isinstance(epoch, (int, float)) else 0.0
+        self._event = event
+        self._query: dict[str, str] | None = None
+
+    def path_key(self) -> str:
+        """Return the key in `/v1/k/{key}/…` and take it out of the path; empty without one."""
+        if len(self.segments) > 2 and self.segments[1] == "k":  # noqa: PLR2004
+            key = self.segments[2]
+            self.segments = [self.segments[0], *self.segments[3:]]
+            return key
+        return ""
+
+    def query(self) -> dict[str, str]:
+        """Return the query's fields, names in lower case.
+
+        Raises:
+            TooLargeError: there are over `MAX_FIELDS`.
+        """
+        if self._query is None:
+            self._query = _fields(self._event.get("rawQueryString") or "")
+        return self._query
+
+    def fields(self) -> dict[str, str]:
+        """Return the fields of query and body as one, names in lower case; the query's win.
+
+        The body may be a form, a JSON object, or plain text that holds a form, whatever its
+        content type says: PBXs are careless about it.
+
+        Raises:
+            TooLargeError: the body is over `MAX_BODY` or has over `MAX_FIELDS` fields.
+            PayloadError: the body is none of these.
+        """
+        query = self.query()
+        body = self.body()
+        if not body:
+            return query
+        if body.lstrip()[:1] == b"{":
+            fields = _json_fields(body)
+        else:
+            fields = _fields(body.decode("latin-1").strip())
+        return {**fields, **query}
+
+    def body(self) -> bytes:
+        """Return the body's bytes.
+
+        Raises:
+            TooLargeError: it is over `MAX_BODY`.
+            PayloadError: it says that it is base64 and isn't.
+        """
+        body = self._event.get("body") or ""
+        if len(body) > MAX_BODY * 4 // 3:
+            raise TooLargeError("body", f"at most {MAX_BODY} bytes")
+        if not self._event.get("isBase64Encoded"):
+            return body.encode("utf-8", "surrogatepass")
+        try:
+            return base64.b64decode(body)
+        except (binascii.Error, ValueError):
+            raise PayloadError("body", "base64, as the gateway announced it") from None
+
+
+def _json_fields(body: bytes) -> dict[str, str]:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        raise PayloadError("body", "a form or a JSON object") from None
+    return {
+        name.lower(): value if isinstance(value, str) else str(value)
+        for name, value in content.items()
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    }
+
+
+def _fields(encoded: str) -> dict[str, str]:
+    """Decode a query or form; of a name that comes twice the first one counts.
+
+    Percent-escapes are UTF-8, or Latin-1 where they can't be: older PBXs send that.
+    """
+    try:
+        pairs = parse_qsl(
+            encoded, keep_blank_values=True, encoding="latin-1", max_num_fields=MAX_FIELDS
+        )
+    except ValueError:
+        raise TooLargeError("query", f"at most {MAX_FIELDS} fields") from None
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        fields.setdefault(name.lower(), _text(value))
+    return fields
+
+
+def _text(value: str) -> str:
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
