@@ -1,0 +1,83 @@
+"""The DynamoDB table: every item, every key, every question. `docs/data-model.md` is this text.
+
+One table, on demand. Every key begins with the tenant, and `#` is refused in ids, so no key of one
+tenant can be spelled with the ids of another. Every item has a `type` and a schema version `sv`.
+
+| question | key (`pk` / `sk`) | how |
+|---|---|---|
+| who has this number? | `T#acme#N#+390244556677` / `N` | `NumberCard`; all candidates of a call in one BatchGetItem |
+| who else has it? | `T#acme#N#+390244556677` / `N#<rank>#<contact>` | `Holder`; Query, the best first |
+| the settings; is this key good? | `T#acme` / `SETTINGS`, `KEY#<sha256>` | `Settings`, `ApiKey`; in that BatchGetItem on a cold start |
+| which keys are there? | `T#acme` / `KEY#` | Query |
+| a contact and its numbers | `T#acme#C#hubspot:17` / `C` | `Contact`, or the `Tombstone` of one |
+| list, count, export, erase | index `list`: `T#acme#L#contact#<0..15>` / `hubspot:17` | Query, shard by shard; nowhere a Scan |
+| contacts with a number that can't be indexed | the same, / `!hubspot:17` | Query, `!` is what such an entry begins with |
+| tombstones, to erase a tenant | index `list`: `T#acme#L#tombstone#<0..15>` / `hubspot:17` | Query |
+
+**NumberCard.** `n` counts the holders; `h:<contact id>` is one holder, a JSON array in the order of
+`domain/card.py`'s `Holder` without the id, its empty tail cut off; `r` is a random word, new with
+every change. The card has the 20 best holders, each other one is a `Holder` item beside it (`h`).
+The best: any line over a switchboard, the primary number, the contact changed last, the lower id.
+That order is what `<rank>` spells, so it is part of the schema. It can't follow a tenant's source
+priority, which is an option of the reader and may change: of more than 20 holders the reader sees
+these 20 and `n`. A card without holders is deleted.
+
+**Contact.** `version` is the source's; `doc` the contact as JSON; `held` the cards it is on, with
+its rank on each, as JSON; `digest` stands for everything that was written, cards included; `r` is a
+random word, new with every change. A contact and its cards change in one TransactWriteItems which
+is conditional on `r`, so `held` is the truth about the cards, and what an event finds is either all
+of an earlier one or nothing. A change of more than 100 items (a contact on 40 overfull cards that
+moves to 40 others) first leaves cards, in transactions that leave `held` true and `digest` empty,
+so that a repetition takes it up where it stopped.
+
+**Tombstone.** A deleted contact's `version`, for 30 days (`expires_at`): an event that comes late
+finds it newer. It has no `doc`. An erased one has the highest version there is, so nothing at all
+brings that id back while it lasts. What is left of the person is the source's record id; that is
+why ids are record ids and not mail addresses.
+
+**Settings.** `doc` is `domain/settings.py`'s `Settings` as JSON; `version` is compared when it is
+saved; `block_lengths` is a number set beside it, to which the first block of a length adds itself
+before the contact is written; lengths are not taken away. Erasing a tenant turns this item into
+`{closed_at, expires_at}` first of all: no settings, no keys, no calls; the id stays taken for 35
+days, as long as a backup could bring the data back.
+
+**TTL** is the attribute `expires_at`, seconds since 1970. DynamoDB removes such items late, so
+every reader checks it as well.
+"""  # noqa: E501 - the table is Markdown, one row a line
+
+from __future__ import annotations
+
+from typing import Any
+
+SCHEMA = "1"
+LIST_INDEX = "list"
+SHARDS = 16
+
+
+def create_table_request(name: str) -> dict[str, Any]:
+    """Return the CreateTable request; `template.yaml` declares the same and a test compares.
+
+    TTL (`expires_at`), point-in-time recovery and deletion protection are not part of it.
+    """
+    return {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            {"AttributeName": attribute, "AttributeType": "S"}
+            for attribute in ("pk", "sk", "lpk", "lsk")
+        ],
+        "KeySchema": [
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": LIST_INDEX,
+                "KeySchema": [
+                    {"AttributeName": "lpk", "KeyType": "HASH"},
+                    {"AttributeName": "lsk", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    }

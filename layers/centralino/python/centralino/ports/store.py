@@ -1,0 +1,236 @@
+"""What a store is: the call path's one read, and what everything else does with a tenant's data.
+
+Every store object is built for one tenant and cannot address another, except `CallStore`, which
+is told the tenant by the key that the PBX showed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from centralino.domain.card import Card, Holder
+    from centralino.domain.contact import Contact
+    from centralino.domain.keys import ApiKey
+    from centralino.domain.settings import Settings
+
+# What became of a change:
+#   created    there was no such contact (or it had been deleted)
+#   changed    the stored one is now this one
+#   unchanged  it is stored already, to the letter; nothing was written
+#   stale      a newer version, a newer deletion or an erasure is stored; nothing was written
+Outcome = Literal["created", "changed", "unchanged", "stale"]
+
+
+class TenantItems(NamedTuple):
+    """What the call path needs to know of a tenant.
+
+    Attributes:
+        settings: None if there is no such tenant, or none any more.
+        key: None if the tenant has no such key; its expiry is for the reader to check.
+    """
+
+    settings: Settings | None
+    key: ApiKey | None
+
+
+class Read(NamedTuple):
+    """The answer to the call path's one read.
+
+    Attributes:
+        cards: number -> card, of the numbers that have one.
+        tenant: None if it wasn't asked for, or wasn't answered.
+        complete: False if the store left some keys unprocessed: what is missing is unknown then.
+    """
+
+    cards: Mapping[str, Card]
+    tenant: TenantItems | None
+    complete: bool
+
+
+class CallStore(Protocol):
+    """Reads everything that one call needs in one round trip."""
+
+    def read(
+        self, tenant: str, numbers: Sequence[str], *, key_hash: str = "", timeout_s: float
+    ) -> Read:
+        """Read the cards of some numbers and, on a cold start, the tenant and the key.
+
+        Args:
+            tenant: the tenant's id.
+            numbers: at most 12 keys: E.164 (`+390244556677`) and blocks (`+39024455*`).
+            key_hash: SHA-256 of the API key, hex; empty if settings and key are known already.
+            timeout_s: for everything, retries included.
+
+        Raises:
+            UnavailableError: or one of its kinds; nothing else.
+        """
+
+
+class Known(Protocol):
+    """What a store already knows of a contact, so that `save` needn't ask again."""
+
+    @property
+    def version(self) -> int:
+        """The version stored."""
+
+    @property
+    def deleted(self) -> bool:
+        """Whether it is a tombstone."""
+
+
+class Page(NamedTuple):
+    """A page of contacts.
+
+    Attributes:
+        contacts: at most as many as asked for; a page may be short, even empty, before the end.
+        cursor: for the next page; empty at the end.
+    """
+
+    contacts: tuple[Contact, ...]
+    cursor: str
+
+
+class HolderPage(NamedTuple):
+    """A page of one number's holders, the best first.
+
+    Attributes:
+        holders: everyone who has the number, also those the card has no room for.
+        total: how many there are in all.
+        cursor: for the next page; empty at the end.
+    """
+
+    holders: tuple[Holder, ...]
+    total: int
+    cursor: str
+
+
+class ContactStore(Protocol):
+    """The contacts of one tenant, and with them the number cards.
+
+    Any order and any repetition of `save` and `delete` ends in the same state: the higher version
+    wins, a deletion wins against a save of the same version, and of two saves of one version with
+    different content the later one applies. Every method raises UnavailableError when the store
+    does not answer.
+    """
+
+    @property
+    def tenant(self) -> str:
+        """The tenant's id."""
+
+    def get(self, contact_id: str) -> Contact | None:
+        """Return a contact as it is now; None if there is none (any more)."""
+
+    def known(self, contact_ids: Sequence[str]) -> Mapping[str, Known]:
+        """Return what is stored of at most 100 contacts, for `save`; absent ones are left out.
+
+        Raises:
+            NotFoundError: there is no such tenant (any more), so that a long import stops.
+        """
+
+    def save(
+        self, contact: Contact, holders: Mapping[str, Holder], *, known: Known | None = None
+    ) -> Outcome:
+        """Save a contact and its place on the cards, all or nothing.
+
+        Args:
+            contact: with `indexed` or `problem` filled in for each number.
+            holders: number (or block) -> what its card keeps of the contact.
+            known: from `known`; without it the contact is taken to be new, which costs a second
+                round trip if it isn't.
+
+        Raises:
+            NotFoundError: the contact has a block and there is no such tenant (any more).
+        """
+
+    def delete(self, contact_id: str, version: int) -> Outcome:
+        """Delete a contact, known or not; a tombstone stops events that come late."""
+
+    def erase(self, contact_id: str) -> bool:
+        """Delete a contact for good: no version brings this id back while its tombstone lasts.
+
+        Returns:
+            Whether there was one.
+        """
+
+    def page(self, *, cursor: str = "", limit: int = 50, problems: bool = False) -> Page:
+        """List contacts.
+
+        Args:
+            cursor: empty for the first page.
+            limit: contacts on a page, 1 to 100.
+            problems: only contacts with a number that can't be indexed.
+
+        Raises:
+            PayloadError: the cursor isn't one of ours.
+        """
+
+    def holders(self, number: str, *, cursor: str = "", limit: int = 100) -> HolderPage:
+        """List who has a number; the first page is the card itself, whatever the limit.
+
+        Raises:
+            PayloadError: the cursor isn't one of ours.
+        """
+
+    def count(self, at_most: int = 10_000) -> int:
+        """Count the tenant's contacts, and stop counting at `at_most`."""
+
+    def purge(self, *, limit: int = 100) -> int:
+        """Remove some contacts and tombstones without a trace; for a tenant that is erased.
+
+        Returns:
+            How many were removed; 0 if none is left.
+        """
+
+
+class TenantStore(Protocol):
+    """One tenant's settings and keys."""
+
+    @property
+    def tenant(self) -> str:
+        """The tenant's id."""
+
+    def create(self, settings: Settings, key: ApiKey) -> None:
+        """Create the tenant with its first key.
+
+        Raises:
+            ConflictError: the id is taken, or was until lately.
+        """
+
+    def settings(self) -> Settings | None:
+        """Return the settings; None if there is no such tenant (any more)."""
+
+    def save_settings(self, settings: Settings) -> Settings:
+        """Save settings over the version that they name, and return them with the new version.
+
+        `block_lengths` is the store's own business and is left alone.
+
+        Raises:
+            ConflictError: the version stored is another one.
+            NotFoundError: there is no such tenant (any more).
+        """
+
+    def keys(self) -> tuple[ApiKey, ...]:
+        """List the keys that have not expired, the oldest first."""
+
+    def add_key(self, key: ApiKey) -> None:
+        """Add a key.
+
+        Raises:
+            NotFoundError: there is no such tenant (any more).
+        """
+
+    def remove_key(self, key_hash: str) -> bool:
+        """Remove a key; return whether there was one."""
+
+    def close(self) -> int:
+        """Begin to erase the tenant: settings and keys go at once, and nobody gets in any more.
+
+        Returns:
+            When the tenant was first closed, seconds since 1970.
+
+        Raises:
+            NotFoundError: there never was such a tenant.
+        """
