@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from centralino.domain.card import Choice, Holder, choose
+
+
+def made(contact: str, **fields: object) -> Holder:
+    return Holder(contact)._replace(**fields)
+
+
+def winner(*holders: Holder, priority: tuple[str, ...] = (), unseen: int = 0) -> Choice:
+    return choose(holders, unseen, priority)
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        (made("odoo:2", kind="switchboard"), made("hubspot:1", kind="mobile", primary=True)),
+        (made("odoo:2", kind="direct"), made("odoo:1", kind="switchboard", primary=True)),
+        (made("odoo:2", kind="switchboard"), made("odoo:1", kind="fax")),
+        (made("odoo:2", primary=True), made("odoo:1", updated_at_ms=9)),
+        (made("odoo:2", updated_at_ms=9), made("odoo:1", updated_at_ms=8)),
+        (made("odoo:1"), made("odoo:2")),
+        (made("odoo:1"), made("zendesk:1")),
+        (made("aaa:9", kind="fax"), made("bbb:1")),
+    ],
+)
+def test_the_better_holder_wins_whichever_comes_first(better: Holder, worse: Holder) -> None:
+    priority = ("odoo", "hubspot")
+
+    assert winner(better, worse, priority=priority).holder is better
+    assert winner(worse, better, priority=priority).holder is better
+
+
+def test_one_person_known_to_two_crms_counts_once() -> None:
+    choice = winner(made("a:1", person="mario rossi"), made("b:7", person="mario rossi"))
+
+    assert choice.others == 0
+    assert choice.lost == (("b:7", "same person"),)
+
+
+def test_one_customer_code_counts_once_whatever_the_names() -> None:
+    choice = winner(
+        made("a:1", person="mario rossi", customer_code="IT01"),
+        made("b:7", person="rossi mario", customer_code="IT01"),
+    )
+
+    assert choice.others == 0
+
+
+def test_a_third_entry_can_show_that_two_others_are_one_person() -> None:
+    choice = winner(
+        made("a:1", person="mario rossi"),
+        made("a:2", person="m. rossi", customer_code="IT01"),
+        made("a:3", person="mario rossi", customer_code="IT01"),
+    )
+
+    assert choice.others == 0
+
+
+def test_colleagues_on_one_number_show_their_company() -> None:
+    choice = winner(
+        made("a:1", person="mario rossi", company_key="acme"),
+        made("a:2", person="anna verdi", company_key="acme"),
+        made("a:3", company_key="acme"),
+    )
+
+    assert choice.company
+    assert choice.others == 2
+
+
+def test_one_colleague_alone_shows_by_name() -> None:
+    assert not winner(made("a:1", person="mario rossi", company_key="acme")).company
+
+
+def test_strangers_on_one_number_show_the_first_and_how_many_more() -> None:
+    choice = winner(
+        made("a:1", person="mario rossi", company_key="acme"),
+        made("a:2", person="anna verdi", company_key="other"),
+        made("a:3", person="ugo bianchi"),
+    )
+
+    assert (choice.holder.id, choice.others, choice.company) == ("a:1", 2, False)
+
+
+def test_holders_beyond_the_card_are_counted_as_others() -> None:
+    choice = winner(made("a:1", person="x"), made("a:2", person="y"), unseen=2980)
+
+    assert choice.others == 2981
+
+
+@given(
+    st.lists(
+        st.builds(
+            Holder,
+            id=st.builds("{}:{}".format, st.sampled_from("abc"), st.integers(0, 20)),
+            kind=st.sampled_from(["mobile", "switchboard", "fax", "direct"]),
+            primary=st.booleans(),
+            person=st.sampled_from(["", "p", "q", "r"]),
+            company_key=st.sampled_from(["", "acme", "beta"]),
+            customer_code=st.sampled_from(["", "1", "2"]),
+            updated_at_ms=st.integers(0, 3),
+        ),
+        min_size=1,
+        max_size=6,
+        unique_by=lambda holder: holder.id,
+    )
+)
+def test_the_choice_does_not_depend_on_the_order_of_the_holders(holders: list[Holder]) -> None:
+    choices = {
+        (choice.holder.id, choice.others, choice.company)
+        for order in itertools.islice(itertools.permutations(holders), 24)
+        for choice in [choose(order, 0, ("b",))]
+    }
+    shuffled = random.sample(holders, len(holders))
+
+    assert choices == {
+        (choice.holder.id, choice.others, choice.company)
+        for choice in [choose(shuffled, 0, ("b",))]
+    }
