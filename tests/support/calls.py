@@ -6,14 +6,16 @@ import base64
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from centralino.domain.naming import name_contact
+
 from centralino.domain.card import Card, Holder
 from centralino.domain.keys import ApiKey, hash_key
-from centralino.domain.naming import name_contact
-from centralino.domain.settings import Settings
 from centralino.ports.store import Read, TenantItems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from centralino.domain.settings import Settings
 
 NOW = 1_790_000_000.0
 
@@ -78,7 +80,7 @@ class ScriptedStore:
         return Read({n: known[n] for n in numbers if n in known}, items, self.complete)
 
 
-def holder(  # noqa: PLR0913 - a holder has that many sides
+def holder(
     first: str = "",
     last: str = "",
     company: str = "",
@@ -109,7 +111,7 @@ def holder(  # noqa: PLR0913 - a holder has that many sides
     )
 
 
-def http_event(  # noqa: PLR0913 - an HTTP request has that many parts
+def http_event(
     fields: Mapping[str, str] | str = "",
     *,
     method: str = "GET",
