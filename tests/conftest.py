@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from centralino.adapters.aws import Client
 from tests.support import dynamodb_local
+from tests.support.fault_proxy import FaultProxy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,3 +54,17 @@ def table(dynamodb: DynamoDBLocal) -> Iterator[str]:
     name = dynamodb.create_table()
     yield name
     dynamodb.delete_table(name)
+
+
+@pytest.fixture
+def proxy(dynamodb: DynamoDBLocal) -> Iterator[FaultProxy]:
+    """A proxy before the emulator: it counts what passes and goes wrong when told to."""
+    with FaultProxy(dynamodb.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def client(dynamodb: DynamoDBLocal, proxy: FaultProxy) -> Iterator[Client]:
+    """The signed client for DynamoDB, through the proxy."""
+    with closing(Client("dynamodb", env={**dynamodb.env, **proxy.env})) as client:
+        yield client

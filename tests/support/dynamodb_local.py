@@ -23,7 +23,9 @@ import uuid
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from centralino.adapters.store.table import create_table_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -198,18 +200,3 @@ def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
         else:
             return True
     return False
-
-
-def create_table_request(name: str) -> dict[str, Any]:
-    return {
-        "TableName": name,
-        "BillingMode": "PAY_PER_REQUEST",
-        "KeySchema": [
-            {"AttributeName": "pk", "KeyType": "HASH"},
-            {"AttributeName": "sk", "KeyType": "RANGE"},
-        ],
-        "AttributeDefinitions": [
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-        ],
-    }

@@ -1,0 +1,497 @@
+"""The small signed client: any AWS service that speaks JSON, over one kept connection.
+
+The call path reaches DynamoDB through it and never imports the SDK, which would be most of a cold
+start and nine tenths of a warm call's CPU time (docs/adr/0001-own-signed-client.md has the figures).
+It signs with Signature Version 4 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html)
+and answers, or raises, within the time it was given: name resolution excepted, which the system's
+resolver limits by itself.
+
+Errors::
+
+    UnavailableError  timeout, connection, server, malformed   tried twice
+    ThrottledError    throttled                                tried twice
+    RejectedError     credentials, permissions, missing_table, certificate   an operator has to act
+    AwsError          anything else that the service refuses: a failed condition, a cancelled
+                      transaction, an invalid request; the caller knows what it means
+
+A request may reach the service twice, so a write has to mean the same the second time: carry a
+`ClientRequestToken`, or a condition whose failure the caller can tell from success.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import socket
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from centralino.domain.errors import PayloadError, RejectedError, ThrottledError, UnavailableError
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Mapping
+
+# service: (the prefix of X-Amz-Target, the content type)
+PROTOCOLS = {
+    "dynamodb": ("DynamoDB_20120810", "application/x-amz-json-1.0"),
+    "sqs": ("AmazonSQS", "application/x-amz-json-1.0"),
+    "ssm": ("AmazonSSM", "application/x-amz-json-1.1"),
+}
+# the first letters of a region: the domain of its partition
+DOMAINS = {
+    "cn-": "amazonaws.com.cn",
+    "eusc-": "amazonaws.eu",
+    "eu-isoe-": "cloud.adc-e.uk",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+    "us-isof-": "csp.hci.ic.gov",
+}
+DOMAIN = "amazonaws.com"
+# The roots of Amazon Trust Services, which sign every endpoint under `DOMAIN`: reading these five
+# takes a seventh of the time of reading all that the system trusts.
+AMAZON_ROOTS = os.path.join(os.path.dirname(__file__), "amazon_roots.pem")  # noqa: PTH118, PTH120 - pathlib is slow to import
+
+# How much of the time the first attempt may use. A container that was frozen wakes up with a
+# connection whose other end may be gone without a word: the rest is for a fresh one.
+FIRST_ATTEMPT = 0.45
+# Whoever throttles or fails is left alone this long at most before the second attempt.
+PAUSE_S = 0.05
+
+# Not compiled here: in Lambda nothing is configured, and a cold start would pay for it.
+_ENDPOINT = r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::([0-9]{1,5}))?/?"
+_THROTTLED = {
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",  # our own first attempt is still at work
+}
+_REJECTED = {
+    "AccessDenied": "permissions",
+    "AccessDeniedException": "permissions",
+    "ExpiredToken": "credentials",
+    "ExpiredTokenException": "credentials",
+    "IncompleteSignature": "credentials",
+    "IncompleteSignatureException": "credentials",
+    "InvalidAccessKeyId": "credentials",
+    "InvalidClientTokenId": "credentials",
+    "InvalidSecurity": "credentials",
+    "InvalidSignatureException": "credentials",
+    "MissingAuthenticationToken": "credentials",
+    "MissingAuthenticationTokenException": "credentials",
+    "RequestExpired": "credentials",
+    "ResourceNotFoundException": "missing_table",
+    "SignatureDoesNotMatch": "credentials",
+    "UnrecognizedClientException": "credentials",
+}
+_OK = 200
+_TOO_MANY = 429
+_SERVER_ERROR = 500
+_RECEIVE = 65_536
+_HEAD_LIMIT = 65_536
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class AwsError(Exception):
+    """The service understood a request and refused it.
+
+    Args:
+        code: the error's name, as `ConditionalCheckFailedException`.
+        message: the service's explanation, for a log.
+        body: the whole answer (`CancellationReasons`, `Item`, ...).
+    """
+
+    def __init__(self, code: str, message: str, body: Mapping[str, Any]) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.body = body
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why a transaction was cancelled: a code for each of its items in order, `None` if none.
+
+        The codes are DynamoDB's: `ConditionalCheckFailed`, `TransactionConflict`, ..., `None`:
+        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+        """
+        return tuple(
+            reason.get("Code", "None") for reason in self.body.get("CancellationReasons", ())
+        )
+
+
+class Endpoint(NamedTuple):
+    """Where a service is.
+
+    Attributes:
+        secure: whether it speaks TLS.
+        host: a name or an address, without brackets.
+        port: the TCP port.
+    """
+
+    secure: bool
+    host: str
+    port: int
+
+    @property
+    def header(self) -> str:
+        """The value of the Host header: no port if it is the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
+
+
+def find_region(env: Mapping[str, str]) -> str:
+    """Return the region that the environment names.
+
+    Raises:
+        PayloadError: it names none.
+    """
+    region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or ""
+    if not region:
+        raise PayloadError("AWS_REGION", "an AWS region, as eu-south-1")
+    return region
+
+
+def find_endpoint(service: str, region: str, env: Mapping[str, str]) -> Endpoint:
+    """Return where a service is: what the environment says, else Amazon's endpoint of the region.
+
+    The variables are the SDKs':
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+
+    Raises:
+        PayloadError: a variable doesn't hold a URL of scheme, host and maybe port.
+    """
+    for name in (f"AWS_ENDPOINT_URL_{service.upper()}", "AWS_ENDPOINT_URL"):
+        if url := env.get(name):
+            match = re.fullmatch(_ENDPOINT, url)
+            if not match:
+                raise PayloadError(name, "http:// or https://, a host and maybe a port, no path")
+            secure = match[1] == "https"
+            port = int(match[3] or (443 if secure else 80))
+            return Endpoint(secure, match[2].strip("[]"), port)
+    prefixes = (prefix for prefix in DOMAINS if region.startswith(prefix))
+    domain = DOMAINS.get(next(prefixes, ""), DOMAIN)
+    return Endpoint(secure=True, host=f"{service}.{region}.{domain}", port=443)
+
+
+class Client:
+    """One service in one region, over one connection that is kept between calls.
+
+    Not for several threads at once: each takes a client of its own.
+
+    Args:
+        service: one of `PROTOCOLS`.
+        env: where the region, the endpoint and the credentials are found, under the names that
+            Lambda gives them. The credentials are read for every request, so that a mapping that
+            renews them works.
+        clock: seconds since 1970 (UTC). Signatures hold for minutes and a container may have been
+            frozen for hours, so this is the wall clock and it is asked for each attempt.
+
+    Raises:
+        PayloadError: the region or the endpoint isn't one.
+    """
+
+    def __init__(
+        self, service: str, *, env: Mapping[str, str], clock: Callable[[], float] = time.time
+    ) -> None:
+        self.region = find_region(env)
+        self.endpoint = find_endpoint(service, self.region, env)
+        self._target, self._content_type = PROTOCOLS[service]
+        self._service = service
+        self._host = self.endpoint.header
+        self._env = env
+        self._clock = clock
+        self._socket: socket.socket | None = None
+        self._context: ssl.SSLContext | None = None
+        self._key_of = ("", "")  # the day and the secret that `_key` was derived from
+        self._key = b""
+
+    def connect(self, timeout_s: float) -> None:
+        """Open the connection ahead of the first call; whatever fails here, that call will tell.
+
+        Args:
+            timeout_s: how long it may take, in seconds.
+        """
+        if self._socket is None:
+            try:
+                self._open(time.monotonic() + timeout_s)
+            except OSError:
+                self.close()
+
+    def close(self) -> None:
+        """Drop the connection; the next call opens another."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def call(
+        self, operation: str, payload: Mapping[str, Any], *, timeout_s: float
+    ) -> dict[str, Any]:
+        """Send one request and return the answer; a failure that may pass is tried once more.
+
+        Args:
+            operation: the API's name of it, as `BatchGetItem`.
+            payload: its parameters in the API's own JSON.
+            timeout_s: the time for everything, in seconds: both attempts and the pause between.
+
+        Raises:
+            UnavailableError: no usable answer in time; see the module for the reasons.
+            ThrottledError: the service asks to slow down.
+            RejectedError: it refuses us; an operator has to act.
+            AwsError: it refuses this request.
+        """
+        body = _encode(payload).encode()
+        start = time.monotonic()
+        try:
+            return self._attempt(operation, body, start + timeout_s * FIRST_ATTEMPT)
+        except RejectedError:
+            raise
+        except UnavailableError as error:
+            pause = (
+                PAUSE_S * os.urandom(1)[0] / 255 if error.reason in {"server", "throttled"} else 0
+            )
+            if time.monotonic() + pause >= start + timeout_s:
+                raise
+        time.sleep(pause)
+        return self._attempt(operation, body, start + timeout_s)
+
+    def _attempt(self, operation: str, body: bytes, limit: float) -> dict[str, Any]:
+        request = self._sign(operation, body)
+        try:
+            return _understand(*self._exchange(request, limit))
+        except (AwsError, UnavailableError):
+            raise
+        except BaseException as error:
+            # Half an answer must never be read as the next one.
+            self.close()
+            if isinstance(error, TimeoutError):
+                raise UnavailableError("timeout") from error
+            if hasattr(error, "verify_message"):  # it is an ssl.SSLCertVerificationError
+                raise RejectedError("certificate") from error
+            if isinstance(error, OSError):
+                raise UnavailableError("connection") from error
+            if isinstance(error, ValueError):
+                raise UnavailableError("malformed") from error
+            raise
+
+    def _sign(self, operation: str, body: bytes) -> bytes:
+        """Return the whole HTTP request, signed."""
+        key_id = self._env.get("AWS_ACCESS_KEY_ID", "")
+        secret = self._env.get("AWS_SECRET_ACCESS_KEY", "")
+        if not key_id or not secret:
+            raise RejectedError("credentials")
+        token = " ".join(self._env.get("AWS_SESSION_TOKEN", "").split())
+        at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock()))
+        day = at[:8]
+        token_line = f"x-amz-security-token:{token}\n" if token else ""
+        names = (
+            f"content-type;host;x-amz-date;{'x-amz-security-token;' if token else ''}x-amz-target"
+        )
+        headers = (
+            f"content-type:{self._content_type}\nhost:{self._host}\nx-amz-date:{at}\n"
+            f"{token_line}x-amz-target:{self._target}.{operation}\n"
+        )
+        canonical = f"POST\n/\n\n{headers}\n{names}\n{hashlib.sha256(body).hexdigest()}"
+        scope = f"{day}/{self.region}/{self._service}/aws4_request"
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        if self._key_of != (day, secret):
+            self._key = _derive(f"AWS4{secret}", day, self.region, self._service, "aws4_request")
+            self._key_of = (day, secret)
+        signature = hmac.digest(
+            self._key, f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{digest}".encode(), "sha256"
+        ).hex()
+        head = headers.replace("\n", "\r\n")
+        return (
+            f"POST / HTTP/1.1\r\n{head}content-length:{len(body)}\r\nuser-agent:centralino\r\n"
+            f"authorization:AWS4-HMAC-SHA256 Credential={key_id}/{scope}, "
+            f"SignedHeaders={names}, Signature={signature}\r\n\r\n"
+        ).encode() + body
+
+    def _exchange(self, request: bytes, limit: float) -> tuple[int, bytes]:
+        """Send a request and read its answer: the status and the body."""
+        stream = _Stream(*self._send(request, limit), limit)
+        status, headers = _parse_head(stream.take_until(b"\r\n\r\n"))
+        keep = headers.get(b"connection") != b"close"
+        if headers.get(b"transfer-encoding") == b"chunked":
+            body = _join_chunks(stream)
+        elif b"content-length" in headers:
+            body = stream.take(int(headers[b"content-length"]))
+        else:
+            body = stream.take_rest()
+            keep = False
+        if not keep or stream.data:  # what nobody asked for would be taken for the next answer
+            self.close()
+        return status, body
+
+    def _send(self, request: bytes, limit: float) -> tuple[socket.socket, bytes]:
+        """Send a request and return the first bytes of its answer.
+
+        A service closes connections that were idle for long. That shows only here (a look at the
+        socket before sending can't tell it from the session tickets of TLS 1.3), it is nobody's
+        failure, and a fresh connection takes over.
+        """
+        kept = self._socket
+        if kept is not None:
+            try:
+                if data := _send_on(kept, request, limit):
+                    return kept, data
+            except TimeoutError:
+                raise
+            except OSError:
+                pass
+            self.close()
+        fresh = self._open(limit)
+        if data := _send_on(fresh, request, limit):
+            return fresh, data
+        raise ConnectionError("closed without an answer")
+
+    def _open(self, limit: float) -> socket.socket:
+        connection = _dial(self.endpoint.host, self.endpoint.port, limit)
+        if self.endpoint.secure:
+            connection.settimeout(_left(limit))
+            connection = self._trust().wrap_socket(connection, server_hostname=self.endpoint.host)
+        self._socket = connection
+        return connection
+
+    def _trust(self) -> ssl.SSLContext:
+        """Return whose certificates we believe, read once."""
+        if self._context is None:
+            import ssl  # noqa: PLC0415 - 12 ms that an emulator over http need not pay
+
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            if bundle := self._env.get("AWS_CA_BUNDLE"):
+                self._context.load_verify_locations(bundle)
+            elif self.endpoint.host.endswith(f".{DOMAIN}"):
+                self._context.load_verify_locations(AMAZON_ROOTS)
+            else:
+                self._context.load_default_certs()
+        return self._context
+
+
+class _Stream:
+    """What came on a connection and is not read yet, and the rest when it is needed."""
+
+    def __init__(self, connection: socket.socket, data: bytes, limit: float) -> None:
+        self.data = bytearray(data)
+        self._connection = connection
+        self._limit = limit
+
+    def _receive(self) -> int:
+        self._connection.settimeout(_left(self._limit))
+        data = self._connection.recv(_RECEIVE)
+        self.data += data
+        return len(data)
+
+    def _drop(self, size: int) -> bytes:
+        taken = bytes(self.data[:size])
+        del self.data[:size]
+        return taken
+
+    def take(self, size: int) -> bytes:
+        if size < 0:
+            raise ValueError("a length below zero")
+        while len(self.data) < size:
+            if not self._receive():
+                raise ConnectionError("closed in the middle of an answer")
+        return self._drop(size)
+
+    def take_until(self, mark: bytes) -> bytes:
+        """Return what precedes a mark, and skip the mark."""
+        while (end := self.data.find(mark)) < 0:
+            if len(self.data) > _HEAD_LIMIT:
+                raise ValueError("a head without an end")
+            if not self._receive():
+                raise ConnectionError("closed in the middle of an answer")
+        taken = self._drop(end + len(mark))
+        return taken[:end]
+
+    def take_rest(self) -> bytes:
+        while self._receive():
+            pass
+        return self._drop(len(self.data))
+
+
+def _left(limit: float) -> float:
+    left = limit - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _dial(host: str, port: int, limit: float) -> socket.socket:
+    """Connect to a host, giving each of its addresses an equal share of the time."""
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for index, (family, kind, protocol, _, address) in enumerate(addresses, 1):
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.settimeout(_left(limit) / (len(addresses) - index + 1))
+            connection.connect(address)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:
+            connection.close()
+            if index == len(addresses):
+                raise
+        else:
+            return connection
+    raise ConnectionError("no address")
+
+
+def _send_on(connection: socket.socket, request: bytes, limit: float) -> bytes:
+    connection.settimeout(_left(limit))
+    connection.sendall(request)
+    connection.settimeout(_left(limit))
+    return connection.recv(_RECEIVE)
+
+
+def _derive(key: str, *steps: str) -> bytes:
+    derived = key.encode()
+    for step in steps:
+        derived = hmac.digest(derived, step.encode(), "sha256")
+    return derived
+
+
+def _parse_head(head: bytes) -> tuple[int, dict[bytes, bytes]]:
+    first, *lines = head.lower().split(b"\r\n")
+    if not first.startswith(b"http/1."):
+        raise ValueError("not an answer of HTTP/1")
+    parts = (line.partition(b":") for line in lines)
+    return int(first[9:12]), {name: value.strip() for name, _, value in parts}
+
+
+def _join_chunks(stream: _Stream) -> bytes:
+    body = b""
+    while size := int(stream.take_until(b"\r\n").partition(b";")[0], 16):
+        body += stream.take(size)
+        stream.take_until(b"\r\n")
+    while stream.take_until(b"\r\n"):  # trailers, which say nothing to us
+        pass
+    return body
+
+
+def _understand(status: int, answer: bytes) -> dict[str, Any]:
+    """Return what a service said, or raise what it means; ValueError if that can't be told."""
+    if status >= _SERVER_ERROR:
+        raise UnavailableError("server")
+    if status == _TOO_MANY:
+        raise ThrottledError("throttled")
+    body = json.loads(answer or b"{}")
+    if not isinstance(body, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - the answer's fault, not a type's
+    if status == _OK:
+        return body
+    code = str(body.get("__type", "")).rpartition("#")[2]
+    if code in _THROTTLED:
+        raise ThrottledError("throttled")
+    if code in _REJECTED:
+        raise RejectedError(_REJECTED[code])
+    if not code:
+        raise ValueError("a refusal without a reason")
+    raise AwsError(code, str(body.get("message") or body.get("Message") or ""), body)
