@@ -33,7 +33,8 @@ class Line(NamedTuple):
         area_code: the area code for local numbers, as it follows the country code (`02`, `30`).
         cli_format: how the carrier spells the CLI; `digits` is international without `+`.
         outside_prefix: what the PBX puts before an outside number (`0`), empty for nothing.
-        rules: rewritings, applied in order to the CLI as delivered.
+        rules: rewritings, applied in order to the CLI once it is unwrapped and has no separators;
+            each to its first match.
         decode_timeout_s: seconds that the PBX waits for the label, 0.5 to 10.
     """
 
