@@ -124,7 +124,7 @@ class ContactStore(Protocol):
         """Return a contact as it is now; None if there is none (any more)."""
 
     def known(self, contact_ids: Sequence[str]) -> Mapping[str, Known]:
-        """Return what is stored of at most 100 contacts, for `save`; absent ones are left out.
+        """Return what is stored of at most 99 contacts, for `save`; absent ones are left out.
 
         Raises:
             NotFoundError: there is no such tenant (any more), so that a long import stops.

@@ -47,7 +47,19 @@ every reader checks it as well.
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
+
+from centralino.domain.card import Card, Holder
+from centralino.domain.keys import ApiKey
+from centralino.domain.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# A value, an item and a key as DynamoDB spells them: `{"pk": {"S": "T#acme"}}`.
+Value = dict[str, Any]
+Item = dict[str, Value]
 
 SCHEMA = "1"
 LIST_INDEX = "list"
@@ -81,3 +93,82 @@ def create_table_request(name: str) -> dict[str, Any]:
             }
         ],
     }
+
+
+def tenant_key(tenant: str, sk: str = "SETTINGS") -> Item:
+    """Return the key of a tenant's settings, or of another item beside them."""
+    return {"pk": {"S": f"T#{tenant}"}, "sk": {"S": sk}}
+
+
+def key_key(tenant: str, key_hash: str) -> Item:
+    """Return the key of an API key."""
+    return tenant_key(tenant, f"KEY#{key_hash}")
+
+
+def card_key(tenant: str, number: str, sk: str = "N") -> Item:
+    """Return the key of a number card, or of a holder beside it."""
+    return {"pk": {"S": f"T#{tenant}#N#{number}"}, "sk": {"S": sk}}
+
+
+def contact_key(tenant: str, contact_id: str) -> Item:
+    """Return the key of a contact, or of its tombstone."""
+    return {"pk": {"S": f"T#{tenant}#C#{contact_id}"}, "sk": {"S": "C"}}
+
+
+def attribute_of(contact_id: str) -> str:
+    """Return the name of the attribute that holds a contact on a card."""
+    return f"h:{contact_id}"
+
+
+def write_holder(holder: Holder) -> str:
+    """Return a holder as a card keeps it: a JSON array without the id and without empty ends."""
+    values: list[Any] = [*holder[1:]]
+    values[1] = int(holder.primary)
+    while values and not values[-1]:
+        values.pop()
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+
+def read_holder(contact_id: str, text: str) -> Holder:
+    """Build a holder from what `write_holder` made; newer code may have added to its end."""
+    values = json.loads(text)[: len(Holder._fields) - 1]
+    if len(values) > 1:
+        values[1] = bool(values[1])
+    return Holder(contact_id, *values)
+
+
+def read_card(number: str, item: Mapping[str, Value]) -> Card:
+    """Build a card from its item."""
+    return Card(
+        number,
+        tuple(
+            read_holder(name[2:], value["S"])
+            for name, value in item.items()
+            if name.startswith("h:")
+        ),
+        int(item["n"]["N"]),
+    )
+
+
+def read_settings_item(tenant: str, item: Mapping[str, Value]) -> Settings | None:
+    """Build settings from their item; None if the tenant is closed."""
+    if "doc" not in item:
+        return None
+    stored = json.loads(item["doc"]["S"])
+    stored["version"] = item["version"]["N"]
+    stored["block_lengths"] = item.get("block_lengths", {}).get("NS", ())
+    return read_settings(tenant, stored)
+
+
+def read_key_item(item: Mapping[str, Value]) -> ApiKey:
+    """Build an API key from its item."""
+    stored = json.loads(item["doc"]["S"])
+    return ApiKey(
+        hash=item["sk"]["S"].partition("#")[2],
+        role=stored["role"],
+        name=stored["name"],
+        created_at=stored["created_at"],
+        expires_at=int(item.get("expires_at", {}).get("N", 0)),
+        networks=tuple(stored["networks"]),
+        exten=stored["exten"],
+    )

@@ -1,0 +1,344 @@
+"""One tenant's contacts in DynamoDB."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from centralino.adapters.aws import AwsError
+from centralino.adapters.store.change import (
+    ABSENT,
+    ERASED,
+    Place,
+    Stored,
+    change,
+    delete_decision,
+    is_passing,
+    list_key,
+    purge_decision,
+    rank,
+    read_contact,
+    read_stored,
+    save_decision,
+    target_of,
+)
+from centralino.adapters.store.sender import run
+from centralino.adapters.store.table import (
+    LIST_INDEX,
+    SHARDS,
+    card_key,
+    contact_key,
+    read_card,
+    read_holder,
+    read_settings_item,
+    tenant_key,
+)
+from centralino.domain.contact import ID_PATTERN
+from centralino.domain.errors import NotFoundError, PayloadError, ThrottledError
+from centralino.domain.settings import TENANT_PATTERN
+from centralino.ports.store import HolderPage, Page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from centralino.adapters.store.sender import Sender, Steps
+    from centralino.adapters.store.table import Item
+    from centralino.domain.card import Holder
+    from centralino.domain.contact import Contact
+    from centralino.ports.store import Known, Outcome
+
+# For each request; an administrator waits longer than a caller.
+TIMEOUT_S = 5.0
+MAX_PAGE = 100  # keys of one BatchGetItem
+MAX_KNOWN = MAX_PAGE - 1  # one more asks whether the tenant is still there
+READ_ATTEMPTS = 8
+_NUMBER = re.compile(r"\+[0-9]{1,20}\*?", re.ASCII)
+_CURSOR = re.compile(r"(\d{1,2})\.(.*)", re.ASCII | re.DOTALL)
+_SPARE = re.compile(r"N#\d{15}#.+", re.ASCII | re.DOTALL)
+
+
+class DynamoContactStore:
+    """The contacts of one tenant; see the port.
+
+    Args:
+        client: sends a request to DynamoDB; one for each thread if it is `adapters/aws.py`'s.
+        table: the table's name.
+        tenant: the tenant's id.
+        now: the time, seconds since 1970.
+        pause: waits some seconds.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+
+    def __init__(
+        self,
+        client: Sender,
+        table: str,
+        tenant: str,
+        *,
+        now: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if not TENANT_PATTERN.fullmatch(tenant):
+            raise PayloadError("tenant", "2 to 12 of a-z, 0-9 and -")
+        self.tenant = tenant
+        self._client = client
+        self._table = table
+        self._now = now
+        self._pause = pause
+        self._block_lengths: set[int] = set()
+
+    def get(self, contact_id: str) -> Contact | None:
+        """Return a contact as it is now; None if there is none (any more)."""
+        payload = {"TableName": self._table, "Key": self._key(contact_id), "ConsistentRead": True}
+        stored = read_stored(self._call("GetItem", payload).get("Item"))
+        return read_contact(contact_id, stored) if stored.doc else None
+
+    def known(self, contact_ids: Sequence[str]) -> Mapping[str, Known]:
+        """Return what is stored of some contacts, for `save`; absent ones are left out."""
+        ids = tuple(dict.fromkeys(contact_ids))
+        if len(ids) > MAX_KNOWN:
+            raise PayloadError("contact_ids", f"at most {MAX_KNOWN}")
+        items = self._batch([tenant_key(self.tenant), *map(self._key, ids)])
+        tenant = [item for item in items if item["sk"]["S"] == "SETTINGS"]
+        if not tenant or not read_settings_item(self.tenant, tenant[0]):
+            raise NotFoundError(f"there is no tenant {self.tenant}")
+        return {_id_of(item): read_stored(item) for item in items if item["sk"]["S"] == "C"}
+
+    def save(
+        self, contact: Contact, holders: Mapping[str, Holder], *, known: Known | None = None
+    ) -> Outcome:
+        """Save a contact and its place on the cards, all or nothing; see the port."""
+        for number in holders:
+            if not _NUMBER.fullmatch(number):
+                raise PayloadError("numbers", "E.164, or a block as +39024455*")
+            if number.endswith("*"):
+                self._keep_block_length(len(number) - 2)
+        steps = self.save_steps(contact, holders, known=known)
+        return run(steps, self._client, TIMEOUT_S)
+
+    def save_steps(
+        self, contact: Contact, holders: Mapping[str, Holder], *, known: Known | None = None
+    ) -> Steps[Outcome]:
+        """Return the requests of `save`, once the lengths of its blocks are kept."""
+        if not 0 <= contact.version < ERASED:
+            raise PayloadError("version", f"a number from 0 to {ERASED - 1}")
+        decide = save_decision(target_of(contact, holders), self._now())
+        stored = known if isinstance(known, Stored) else ABSENT
+        return change(self._place(contact.id), decide, stored, self._pause)
+
+    def delete(self, contact_id: str, version: int) -> Outcome:
+        """Delete a contact, known or not; a tombstone stops events that come late."""
+        return run(self.delete_steps(contact_id, version), self._client, TIMEOUT_S)
+
+    def delete_steps(self, contact_id: str, version: int) -> Steps[Outcome]:
+        """Return the requests of `delete`, and of `erase` with the version `ERASED`."""
+        if not 0 <= version <= ERASED:
+            raise PayloadError("version", f"a number from 0 to {ERASED - 1}")
+        decide = delete_decision(version, self._now())
+        return change(self._place(contact_id), decide, ABSENT, self._pause)
+
+    def erase(self, contact_id: str) -> bool:
+        """Delete a contact for good; return whether there was one."""
+        return self.delete(contact_id, ERASED) == "changed"
+
+    def page(self, *, cursor: str = "", limit: int = 50, problems: bool = False) -> Page:
+        """List contacts, shard by shard; see the port."""
+        if not 1 <= limit <= MAX_PAGE:
+            raise PayloadError("limit", f"a number from 1 to {MAX_PAGE}")
+        shard, after = _read_cursor(cursor)
+        prefix = "!" if problems else ""
+        ids: list[str] = []
+        while shard < SHARDS and len(ids) < limit:
+            found, after = self._listed("contact", shard, after, limit - len(ids), prefix)
+            ids += found
+            if not after:
+                shard += 1
+        end = f"{shard}.{after}" if shard < SHARDS else ""
+        items = {_id_of(item): item for item in self._batch([self._key(id_) for id_ in ids])}
+        contacts = []
+        for contact_id in ids:
+            # The index follows the table a moment later.
+            stored = read_stored(items.get(contact_id))
+            if stored.doc:
+                contact = read_contact(contact_id, stored)
+                if not problems or any(number.problem for number in contact.numbers):
+                    contacts.append(contact)
+        return Page(tuple(contacts), _encode(end))
+
+    def holders(self, number: str, *, cursor: str = "", limit: int = 100) -> HolderPage:
+        """List who has a number; the first page is the card itself."""
+        if not _NUMBER.fullmatch(number):
+            raise PayloadError("number", "E.164, or a block as +39024455*")
+        key = card_key(self.tenant, number)
+        answer = self._call(
+            "GetItem", {"TableName": self._table, "Key": key, "ConsistentRead": True}
+        )
+        if "Item" not in answer:
+            return HolderPage((), 0, "")
+        card = read_card(number, answer["Item"])
+        if not cursor:
+            ranked = sorted(card.holders, key=lambda holder: (rank(holder), holder.id))
+            more = card.total > len(ranked)
+            return HolderPage(tuple(ranked), card.total, _encode("N#") if more else "")
+        after = _decode(cursor)
+        if after != "N#" and not _SPARE.fullmatch(after):
+            raise PayloadError("cursor", "the cursor of the page before")
+        payload = {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :sk)",
+            "ExpressionAttributeValues": {":pk": key["pk"], ":sk": {"S": "N#"}},
+            "ConsistentRead": True,
+            "Limit": limit,
+        }
+        if after != "N#":
+            payload["ExclusiveStartKey"] = {"pk": key["pk"], "sk": {"S": after}}
+        answer = self._call("Query", payload)
+        holders = tuple(
+            read_holder(item["sk"]["S"].split("#", 2)[2], item["h"]["S"])
+            for item in answer["Items"]
+        )
+        last = answer.get("LastEvaluatedKey", {}).get("sk", {}).get("S", "")
+        return HolderPage(holders, card.total, _encode(last))
+
+    def count(self, at_most: int = 10_000) -> int:
+        """Count the tenant's contacts, and stop counting at `at_most`."""
+        counted = 0
+        for shard in range(SHARDS):
+            after = ""
+            while counted < at_most:
+                payload = self._list_payload("contact", shard, after, at_most - counted)
+                answer = self._call("Query", payload | {"Select": "COUNT"})
+                counted += answer["Count"]
+                after = answer.get("LastEvaluatedKey", {}).get("lsk", {}).get("S", "")
+                if not after:
+                    break
+        return counted
+
+    def purge(self, *, limit: int = 100) -> int:
+        """Remove some contacts and tombstones without a trace; return how many."""
+        removed = 0
+        for contact_id in self._some_ids(limit):
+            steps = change(self._place(contact_id), purge_decision, ABSENT, self._pause)
+            run(steps, self._client, TIMEOUT_S)
+            removed += 1
+        return removed
+
+    def _some_ids(self, limit: int) -> Iterator[str]:
+        for kind in ("contact", "tombstone"):
+            for shard in range(SHARDS):
+                if limit <= 0:
+                    return
+                ids, _ = self._listed(kind, shard, "", limit)
+                limit -= len(ids)
+                yield from ids
+
+    def _call(self, operation: str, payload: dict[str, Any]) -> dict[str, Any]:
+        return self._client.call(operation, payload, timeout_s=TIMEOUT_S)
+
+    def _place(self, contact_id: str) -> Place:
+        if not ID_PATTERN.fullmatch(contact_id):
+            raise PayloadError("id", "source:id, without # and control characters")
+        return Place(self._table, self.tenant, contact_id)
+
+    def _key(self, contact_id: str) -> Item:
+        return contact_key(self.tenant, self._place(contact_id).contact_id)
+
+    def _batch(self, keys: Iterable[Item]) -> list[Item]:
+        """Read items; eventually consistent, for whoever writes on that is told by a condition."""
+        left = list(keys)
+        items: list[Item] = []
+        for attempt in range(READ_ATTEMPTS):
+            if not left:
+                return items
+            if attempt:
+                self._pause(0.05 * 2**attempt)
+            answer = self._call("BatchGetItem", {"RequestItems": {self._table: {"Keys": left}}})
+            items += answer["Responses"].get(self._table, ())
+            left = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+        if left:
+            raise ThrottledError("unprocessed")
+        return items
+
+    def _listed(
+        self, kind: str, shard: int, after: str, limit: int, prefix: str = ""
+    ) -> tuple[list[str], str]:
+        """Return the ids of a part of a list, and after which entry the next part begins."""
+        answer = self._call("Query", self._list_payload(kind, shard, after, limit, prefix))
+        ids = [item["lsk"]["S"].removeprefix("!") for item in answer["Items"]]
+        return ids, answer.get("LastEvaluatedKey", {}).get("lsk", {}).get("S", "")
+
+    def _list_payload(
+        self, kind: str, shard: int, after: str, limit: int, prefix: str = ""
+    ) -> dict[str, Any]:
+        lpk = {"S": list_key(self.tenant, kind, shard)}
+        payload: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": LIST_INDEX,
+            "KeyConditionExpression": "lpk = :lpk",
+            "ExpressionAttributeValues": {":lpk": lpk},
+            "Limit": limit,
+        }
+        if prefix:
+            payload["KeyConditionExpression"] += " AND begins_with(lsk, :prefix)"
+            payload["ExpressionAttributeValues"][":prefix"] = {"S": prefix}
+        if after:
+            entry = {"lpk": lpk, "lsk": {"S": after}}
+            payload["ExclusiveStartKey"] = self._key(after.removeprefix("!")) | entry
+        return payload
+
+    def _keep_block_length(self, length: int) -> None:
+        """Add a length to the settings, so that lookups ask for blocks of that length."""
+        if length in self._block_lengths:
+            return
+        payload = {
+            "TableName": self._table,
+            "Key": tenant_key(self.tenant),
+            "UpdateExpression": "ADD block_lengths :length",
+            "ConditionExpression": "attribute_exists(doc)",
+            "ExpressionAttributeValues": {":length": {"NS": [str(length)]}},
+        }
+        for _ in range(READ_ATTEMPTS):
+            try:
+                self._call("UpdateItem", payload)
+            except AwsError as error:
+                if error.code == "ConditionalCheckFailedException":
+                    raise NotFoundError(f"there is no tenant {self.tenant}") from error
+                if not is_passing(error):
+                    raise
+                self._pause(0.05)
+            else:
+                self._block_lengths.add(length)
+                return
+        raise ThrottledError("contention")
+
+
+def _id_of(item: Item) -> str:
+    contact_id: str = item["pk"]["S"].split("#", 3)[3]
+    return contact_id
+
+
+def _encode(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> str:
+    try:
+        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
+    except (binascii.Error, ValueError) as error:
+        raise PayloadError("cursor", "the cursor of the page before") from error
+
+
+def _read_cursor(cursor: str) -> tuple[int, str]:
+    """Return the shard and the entry that a page begins after."""
+    if not cursor:
+        return 0, ""
+    match = _CURSOR.fullmatch(_decode(cursor))
+    after = match[2].removeprefix("!") if match else "#"
+    if not match or int(match[1]) >= SHARDS or (after and not ID_PATTERN.fullmatch(after)):
+        raise PayloadError("cursor", "the cursor of the page before")
+    return int(match[1]), match[2]

@@ -1,0 +1,77 @@
+"""The call path's store: everything that a call needs in one BatchGetItem, by the signed client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from centralino.adapters.aws import AwsError
+from centralino.adapters.store.table import (
+    card_key,
+    key_key,
+    read_card,
+    read_key_item,
+    read_settings_item,
+    tenant_key,
+)
+from centralino.domain.errors import RejectedError, UnavailableError
+from centralino.ports.store import Read, TenantItems
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from centralino.adapters.store.sender import Sender
+    from centralino.adapters.store.table import Item
+
+
+class DynamoCallStore:
+    """Reads cards, settings and keys of any tenant; writes nothing.
+
+    Args:
+        client: sends a request to DynamoDB.
+        table: the table's name.
+    """
+
+    def __init__(self, client: Sender, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def read(
+        self, tenant: str, numbers: Sequence[str], *, key_hash: str = "", timeout_s: float
+    ) -> Read:
+        """Read cards and, if `key_hash` is given, the settings and that key; see the port.
+
+        Reads are eventually consistent: half the price, and a card that is a second old will do.
+        """
+        keys = [card_key(tenant, number) for number in dict.fromkeys(numbers)]
+        if key_hash:
+            keys += (tenant_key(tenant), key_key(tenant, key_hash))
+        if not keys:
+            return Read({}, None, complete=True)
+        payload = {"RequestItems": {self._table: {"Keys": keys}}}
+        try:
+            answer = self._client.call("BatchGetItem", payload, timeout_s=timeout_s)
+        except AwsError as error:
+            raise RejectedError(error.code) from error
+        try:
+            items = answer["Responses"].get(self._table, ())
+            unread = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", ())
+            return _read(tenant, items, unread, with_tenant=bool(key_hash))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UnavailableError("malformed") from error
+
+
+def _read(tenant: str, items: Sequence[Item], unread: Sequence[Item], *, with_tenant: bool) -> Read:
+    cards = {}
+    settings = key = None
+    for item in items:
+        sk = item["sk"]["S"]
+        if sk == "N":
+            number = item["pk"]["S"].rpartition("#")[2]
+            cards[number] = read_card(number, item)
+        elif sk == "SETTINGS":
+            settings = read_settings_item(tenant, item)
+        else:
+            key = read_key_item(item)
+    if any(left["sk"]["S"] != "N" for left in unread):
+        with_tenant = False
+    return Read(cards, TenantItems(settings, key) if with_tenant else None, complete=not unread)
