@@ -72,6 +72,7 @@ arch: $(VENV)
 
 .PHONY: docs
 docs: $(VENV)
+	.venv/bin/cog --check -P README.md docs/*.md
 	.venv/bin/codespell
 	.venv/bin/pymarkdown --config pyproject.toml scan --respect-gitignore .
 

@@ -111,9 +111,10 @@ def _decoded(
 ) -> Decoded:
     cards = {key: card for key, card in cards.items() if card.holders}
     decision = decide(reading, cards)
-    if not decision.key:
+    keys = decision.ambiguous_keys or (decision.key,)
+    rivals = [cards[key] for key in keys if key]
+    if not rivals:
         return Decoded("miss", fallback, reading, decision=decision)
-    rivals = [cards[key] for key in decision.ambiguous_keys] or [cards[decision.key]]
     choice = choose(
         [holder for card in rivals for holder in card.holders],
         sum(card.total - len(card.holders) for card in rivals),
