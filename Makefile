@@ -74,7 +74,7 @@ arch: $(VENV)
 docs: $(VENV)
 	.venv/bin/cog --check -P README.md docs/*.md
 	.venv/bin/codespell
-	.venv/bin/pymarkdown --config pyproject.toml scan --respect-gitignore .
+	.venv/bin/pymarkdown scan --recurse --respect-gitignore .
 
 .PHONY: lock
 lock: $(UV_READY)  ## Write uv.lock anew from pyproject.toml
