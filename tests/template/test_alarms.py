@@ -1,0 +1,103 @@
+"""What wakes an operator."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from centralino.entry.observability import decode_line
+from tests.support.template import Piece, Stack
+
+TOPIC = "arn:aws:sns:eu-south-1:111122223333:oncall"
+
+
+def _watched(stack: Stack) -> set[tuple[str, str, str]]:
+    """Namespace, metric and what it is about, of every alarm."""
+    found = set()
+    for alarm in stack.of_type("AWS::CloudWatch::Alarm").values():
+        properties = alarm["Properties"]
+        metrics = [
+            metric["MetricStat"]["Metric"]
+            for metric in properties.get("Metrics", [])
+            if "MetricStat" in metric
+        ] or [properties]
+        for metric in metrics:
+            about = [dimension["Value"] for dimension in metric["Dimensions"]]
+            found.add((metric["Namespace"], metric["MetricName"], _name(about[-1])))
+    return found
+
+
+def _name(value: Piece) -> str:
+    if isinstance(value, dict):
+        ((_, name),) = value.items()
+        return str(name)
+    return str(value)
+
+
+def test_an_alarm_rings_for_whatever_keeps_a_name_from_a_phone(stack: Stack) -> None:
+    assert _watched(stack) == {
+        ("Centralino", "Decodes", "timeout"),
+        ("Centralino", "Decodes", "degraded"),
+        ("AWS/Lambda", "Errors", "${LookupFunction}:live"),
+        ("AWS/Lambda", "Errors", "${AdminFunction}:live"),
+        ("AWS/Lambda", "Throttles", "${LookupFunction}:live"),
+        ("AWS/Lambda", "Throttles", "${AdminFunction}:live"),
+        ("AWS/Lambda", "Duration", "${LookupFunction}:live"),
+        ("AWS/ApiGateway", "5xx", "HttpApi"),
+        ("AWS/DynamoDB", "ReadThrottleEvents", "Table"),
+        ("AWS/DynamoDB", "WriteThrottleEvents", "Table"),
+        ("AWS/DynamoDB", "SystemErrors", "BatchGetItem"),
+        ("AWS/DynamoDB", "SystemErrors", "TransactWriteItems"),
+    }
+
+
+def test_the_alarms_on_decodes_watch_the_metric_that_a_decode_writes(stack: Stack) -> None:
+    line = json.loads(decode_line(0.0, "timeout", 1.0))
+    (written,) = line["_aws"]["CloudWatchMetrics"]
+    for name in ("DecodeTimeoutsAlarm", "DecodesDegradedAlarm"):
+        alarm = stack.properties(name)
+        assert alarm["Namespace"] == written["Namespace"]
+        assert alarm["MetricName"] in {metric["Name"] for metric in written["Metrics"]}
+        dimensions = [dimension["Name"] for dimension in alarm["Dimensions"]]
+        assert dimensions in written["Dimensions"]
+
+
+def test_the_dashboard_shows_metrics_that_exist(stack: Stack) -> None:
+    body, names = stack.properties("Dashboard")["DashboardBody"]["Fn::Sub"]
+    used = set(re.findall(r"\$\{(\w+)\}", body)) - names.keys()
+    assert used <= stack.resources.keys()
+    widgets = json.loads(body)["widgets"]
+    shown = {
+        (metric[0], metric[1])
+        for widget in widgets
+        for metric in widget["properties"]["metrics"]
+        if isinstance(metric[0], str)
+    }
+    assert ("Centralino", "DecodeTime") in shown
+    assert {namespace for namespace, _ in shown} == {
+        "AWS/ApiGateway",
+        "AWS/DynamoDB",
+        "AWS/Lambda",
+        "Centralino",
+    }
+
+
+def test_the_slowest_hundredth_counts_and_not_the_average(stack: Stack) -> None:
+    alarm = stack.properties("LookupDurationAlarm")
+    assert alarm["ExtendedStatistic"] == "p99"
+    assert "Statistic" not in alarm
+
+
+def test_silence_is_no_alarm(stack: Stack) -> None:
+    for alarm in stack.of_type("AWS::CloudWatch::Alarm").values():
+        assert alarm["Properties"]["TreatMissingData"] == "notBreaching"
+
+
+def test_every_alarm_tells_the_topic_that_the_operator_named_when_it_begins_and_when_it_ends() -> (
+    None
+):
+    for alarm in Stack({"AlarmTopicArn": TOPIC}).of_type("AWS::CloudWatch::Alarm").values():
+        assert alarm["Properties"]["AlarmActions"] == [TOPIC]
+        assert alarm["Properties"]["OKActions"] == [TOPIC]
+    for alarm in Stack().of_type("AWS::CloudWatch::Alarm").values():
+        assert "AlarmActions" not in alarm["Properties"]

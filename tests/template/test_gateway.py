@@ -1,0 +1,144 @@
+"""What stands between a PBX and the functions."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from tests.support.template import Stack, references
+
+LOOKUP_ROUTES = {
+    "GET /v1/lookup",
+    "POST /v1/lookup",
+    "GET /v1/k/{key}/lookup",
+    "POST /v1/k/{key}/lookup",
+}
+
+
+def _function_behind(stack: Stack, route: dict[str, Any]) -> str:
+    target = route["Properties"]["Target"]["Fn::Sub"]
+    match = re.fullmatch(r"integrations/\$\{(\w+)\}", target)
+    assert match, target
+    (alias,) = references(stack.properties(match[1])["IntegrationUri"])
+    assert stack.resources[alias]["Type"] == "AWS::Lambda::Alias"
+    function: str = stack.properties(alias)["FunctionName"]["Ref"]
+    return function
+
+
+def _routes(stack: Stack) -> dict[str, str]:
+    return {
+        route["Properties"]["RouteKey"]: _function_behind(stack, route)
+        for route in stack.of_type("AWS::ApiGatewayV2::Route").values()
+    }
+
+
+def test_a_pbx_reaches_the_lookup_by_get_and_post_with_the_key_in_the_path_or_elsewhere(
+    stack: Stack,
+) -> None:
+    routes = _routes(stack)
+    assert {routes[key] for key in LOOKUP_ROUTES} == {"LookupFunction"}
+
+
+def test_a_call_with_a_double_slash_in_its_path_reaches_the_lookup_like_all_that_no_route_takes(
+    stack: Stack,
+) -> None:
+    routes = _routes(stack)
+    assert routes["$default"] == "LookupFunction"
+    # A greedy route would take /v1//lookup before $default does.
+    assert [key for key in routes if "+}" in key] == ["OPTIONS /{proxy+}"]
+
+
+def test_a_browsers_preflight_reaches_its_own_function_on_every_path(stack: Stack) -> None:
+    routes = _routes(stack)
+    assert routes["OPTIONS /{proxy+}"] == "AnswerPreflightFunction"
+    # `ANY` on a path would take its OPTIONS too.
+    assert not [key for key in routes if key.startswith("ANY ")]
+
+
+def test_no_route_is_declared_twice(stack: Stack) -> None:
+    assert len(_routes(stack)) == len(stack.of_type("AWS::ApiGatewayV2::Route"))
+
+
+def test_every_integration_calls_an_alias_with_the_events_that_the_functions_know(
+    stack: Stack,
+) -> None:
+    integrations = stack.of_type("AWS::ApiGatewayV2::Integration")
+    assert integrations
+    for integration in integrations.values():
+        properties = integration["Properties"]
+        assert properties["PayloadFormatVersion"] == "2.0"
+        (target,) = references(properties["IntegrationUri"])
+        assert stack.resources[target]["Type"] == "AWS::Lambda::Alias"
+
+
+def test_every_permission_is_the_gateways_to_call_an_alias(stack: Stack) -> None:
+    called = {
+        reference
+        for item in stack.of_type("AWS::ApiGatewayV2::Integration").values()
+        for reference in references(item["Properties"]["IntegrationUri"])
+    }
+    permitted = set()
+    for permission in stack.of_type("AWS::Lambda::Permission").values():
+        properties = permission["Properties"]
+        (alias,) = references(properties["FunctionName"])
+        permitted.add(alias)
+        assert stack.resources[alias]["Type"] == "AWS::Lambda::Alias"
+        assert properties["Principal"] == "apigateway.amazonaws.com"
+        assert "${HttpApi}/" in properties["SourceArn"]["Fn::Sub"]
+    assert permitted == called
+
+
+def test_a_function_ends_before_the_gateway_gives_up_on_it(stack: Stack) -> None:
+    for integration in stack.of_type("AWS::ApiGatewayV2::Integration").values():
+        properties = integration["Properties"]
+        (alias,) = references(properties["IntegrationUri"])
+        function = stack.properties(alias)["FunctionName"]["Ref"]
+        assert (
+            stack.properties(function)["Timeout"] * 1000 < properties["TimeoutInMillis"] <= 30_000
+        )
+
+
+def test_the_access_log_shows_the_route_and_never_the_path_or_the_query(stack: Stack) -> None:
+    line = json.loads(stack.properties("Stage")["AccessLogSettings"]["Format"])
+    variables = {value.removeprefix("$context.") for value in line.values()}
+    assert variables == {
+        "error.responseType",
+        "identity.sourceIp",
+        "integrationLatency",
+        "integrationStatus",
+        "requestId",
+        "requestTimeEpoch",
+        "responseLatency",
+        "responseLength",
+        "routeKey",
+        "status",
+    }
+
+
+def test_the_gateway_lets_through_as_much_as_the_parameters_say() -> None:
+    stack = Stack({"ThrottleRate": 7, "ThrottleBurst": 9})
+    settings = stack.properties("Stage")["DefaultRouteSettings"]
+    assert settings == {"ThrottlingRateLimit": 7, "ThrottlingBurstLimit": 9}
+
+
+def test_without_an_own_domain_the_default_address_answers(stack: Stack) -> None:
+    assert stack.properties("HttpApi")["DisableExecuteApiEndpoint"] is False
+    assert not stack.of_type("AWS::ApiGatewayV2::DomainName")
+    assert stack.outputs["Url"] == {"Fn::GetAtt": ["HttpApi", "ApiEndpoint"]}
+
+
+def test_with_an_own_domain_only_that_one_answers() -> None:
+    stack = Stack({"DomainName": "calls.example.com", "CertificateArn": "arn:aws:acm:x"})
+    assert stack.properties("HttpApi")["DisableExecuteApiEndpoint"] is True
+    (domain,) = stack.of_type("AWS::ApiGatewayV2::DomainName").values()
+    assert domain["Properties"]["DomainName"] == "calls.example.com"
+    (configuration,) = domain["Properties"]["DomainNameConfigurations"]
+    assert configuration["CertificateArn"] == "arn:aws:acm:x"
+    assert configuration["SecurityPolicy"] == "TLS_1_2"
+    (mapping,) = stack.of_type("AWS::ApiGatewayV2::ApiMapping").values()
+    assert references(mapping["Properties"]) == {"HttpApi", "CustomDomain", "Stage"}
+
+
+def test_cors_is_not_the_gateways_business(stack: Stack) -> None:
+    assert "CorsConfiguration" not in stack.properties("HttpApi")
