@@ -1,0 +1,114 @@
+"""A PBX as an office has it: a real Asterisk with one trunk, one phone and our dialplan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.support.asterisk import ROOT
+
+if TYPE_CHECKING:
+    from tests.support.asterisk import Asterisk
+    from tests.support.sip import Carrier, Phone
+
+# What a site has in its own extensions.conf, beside what it includes: globals of its own before
+# and after, the way of an inbound call, and the same way without us to compare with.
+EXTENSIONS = """
+[general]
+static=yes
+
+[globals]
+SITE_BEFORE=kept
+
+#include "centralino.conf"
+
+[globals]
+SITE_AFTER=kept
+
+[from-carrier]
+exten => _[+0-9].,1,Gosub(centralino-lookup,s,1(${EXTEN},milan))
+ same => n,Goto(ring,s,1)
+
+; twice, and then a request of the site's own on the same channel
+exten => 800222,1,Gosub(centralino-lookup,s,1(${EXTEN}))
+ same => n,Gosub(centralino-lookup,s,1(${EXTEN}))
+ same => n,Set(other=${CURL(${CENTRALINO_URL}/somewhere/else)})
+ same => n,Goto(ring,s,1)
+
+; without us
+exten => 800333,1,Goto(ring,s,1)
+
+; what FreePBX's CID Lookup generates for the fields in integrations/freepbx.md
+exten => 800444,1,Set(CURLOPT(httptimeout)=7)
+ same => n,Set(CALLERID(name)=${STRREPLACE(CALLERID(name), ,%20)})
+ same => n,Set(CALLERID(name)=${STRREPLACE(CALLERID(name),",",%2C)})
+ same => n,Set(CALLERID(name)=${CURL(http://centralino:${CENTRALINO_KEY}@${FREEPBX_HOST}/v1/lookup?number=${STRREPLACE(CALLERID(num),"+",%2B)}&name=${CALLERID(name)}&call_id=${UNIQUEID})})
+ same => n,Goto(ring,s,1)
+
+; what integrations/freepbx.md tells to put into extensions_custom.conf, without its first line
+exten => 800555,1,Goto(from-trunk-centralino,${EXTEN},1)
+exten => 800666,1,Goto(from-trunk-centralino,s,1)
+
+[from-trunk]
+exten => _[+0-9s].,1,Goto(ring,s,1)
+exten => s,1,Goto(ring,s,1)
+
+[ring]
+exten => s,1,Dial(PJSIP/phone,10)
+ same => n,Hangup(17)
+"""
+WITHOUT_US = "800333"
+TWICE = "800222"
+FREEPBX = "800444"
+FREEPBX_TRUNK = "800555"
+FREEPBX_TRUNK_WITHOUT_DID = "800666"
+DID = "+390299887766"
+
+
+class Shown(NamedTuple):
+    """What the phone showed of a call.
+
+    Attributes:
+        name: the caller's name.
+        number: the caller's number.
+        after_ms: how long after the carrier's INVITE the phone rang.
+    """
+
+    name: str
+    number: str
+    after_ms: int
+
+
+class Office:
+    """A PBX with one phone and one trunk."""
+
+    def __init__(self, asterisk: Asterisk, phone: Phone, carrier: Carrier) -> None:
+        self.asterisk = asterisk
+        self._phone = phone
+        self._carrier = carrier
+
+    def call(self, number: str, name: str = "", did: str = DID) -> Shown:
+        """Call the office and return what its phone showed."""
+        called_at = self._carrier.call(number, name, did)
+        ring = self._phone.ring()
+        return Shown(ring.name, ring.number, round(1000 * (ring.at - called_at)))
+
+    def ask_at(self, url: str, *, key: str = "acme.0123456789abcdefghijkl") -> None:
+        """Have the dialplan ask at this service, with the patience that an office has."""
+        self.asterisk.set_globals(
+            CENTRALINO_URL=f"{url}/v1",
+            CENTRALINO_KEY=key,
+            CENTRALINO_TIMEOUT="3.0",
+            CENTRALINO_CONNECT_TIMEOUT="2.0",
+            FREEPBX_HOST=url.removeprefix("http://"),
+        )
+
+
+def extensions() -> str:
+    """Return the site's whole extensions.conf."""
+    document = (ROOT / "integrations/freepbx.md").read_text()
+    lines = document.partition("```ini\n")[2].partition("```")[0].splitlines()
+    block = "\n".join(line.removeprefix("   ") for line in lines)
+    before, include, after = block.partition('#include "centralino.conf"\n')
+    assert not before, block
+    assert include, block
+    return EXTENSIONS + after
