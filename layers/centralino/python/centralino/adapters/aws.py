@@ -1,10 +1,11 @@
 """The small signed client: any AWS service that speaks JSON, over one kept connection.
 
 The call path reaches DynamoDB through it and never imports the SDK, which would be most of a cold
-start and nine tenths of a warm call's CPU time (docs/adr/0001-own-signed-client.md has the figures).
-It signs with Signature Version 4 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html)
-and answers, or raises, within the time it was given: name resolution excepted, which the system's
-resolver limits by itself.
+start and most of a warm call's CPU time (docs/adr/0001-own-signed-client.md). It signs with
+Signature Version 4 and answers, or raises, within the time it was given; only the resolver's time
+can't be limited from here, and a connection opened ahead spares the call that too.
+
+Signatures: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 
 Errors::
 
@@ -14,7 +15,7 @@ Errors::
     AwsError          anything else that the service refuses: a failed condition, a cancelled
                       transaction, an invalid request; the caller knows what it means
 
-A request may reach the service twice, so a write has to mean the same the second time: carry a
+A request may reach the service more than once, so a write has to mean the same every time: carry a
 `ClientRequestToken`, or a condition whose failure the caller can tell from success.
 """
 
@@ -64,7 +65,6 @@ PAUSE_S = 0.05
 # Not compiled here: in Lambda nothing is configured, and a cold start would pay for it.
 _ENDPOINT = r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::([0-9]{1,5}))?/?"
 _THROTTLED = {
-    "LimitExceededException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
@@ -288,16 +288,17 @@ class Client:
         secret = self._env.get("AWS_SECRET_ACCESS_KEY", "")
         if not key_id or not secret:
             raise RejectedError("credentials")
-        token = " ".join(self._env.get("AWS_SESSION_TOKEN", "").split())
+        token = self._env.get("AWS_SESSION_TOKEN", "")
         at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock()))
         day = at[:8]
-        token_line = f"x-amz-security-token:{token}\n" if token else ""
-        names = (
-            f"content-type;host;x-amz-date;{'x-amz-security-token;' if token else ''}x-amz-target"
-        )
+        line = name = ""
+        if token:
+            line = f"x-amz-security-token:{' '.join(token.split())}\n"
+            name = "x-amz-security-token;"
+        names = f"content-type;host;x-amz-date;{name}x-amz-target"
         headers = (
             f"content-type:{self._content_type}\nhost:{self._host}\nx-amz-date:{at}\n"
-            f"{token_line}x-amz-target:{self._target}.{operation}\n"
+            f"{line}x-amz-target:{self._target}.{operation}\n"
         )
         canonical = f"POST\n/\n\n{headers}\n{names}\n{hashlib.sha256(body).hexdigest()}"
         scope = f"{day}/{self.region}/{self._service}/aws4_request"
