@@ -1,0 +1,48 @@
+"""Erase a tenant, a part at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from centralino.ports.store import ContactStore, TenantStore
+
+# Whoever was let in before the tenant was closed may still be writing: what a function remembers
+# of a key lasts for its cache's time, and a function runs for 15 minutes at most.
+GRACE_S = 16 * 60
+
+
+class Erasure(NamedTuple):
+    """How far an erasure is.
+
+    Attributes:
+        removed: contacts and tombstones that this part removed.
+        done: whether it is complete; else it has to be called again.
+        again_at: when calling again can complete it at the earliest, seconds since 1970.
+    """
+
+    removed: int
+    done: bool
+    again_at: int
+
+
+def erase_tenant(
+    tenants: TenantStore, contacts: ContactStore, *, now_s: float, limit: int = 100
+) -> Erasure:
+    """Close a tenant and remove a part of its data.
+
+    Nobody gets in from the first call on. Call it until it is done, from wherever and as often as
+    wanted; nothing is lost if one call is cut off. What stays for 35 days is that the id is taken.
+
+    Args:
+        tenants: the tenant's settings and keys.
+        contacts: the tenant's contacts.
+        now_s: the time, seconds since 1970.
+        limit: how many contacts to remove at most.
+
+    Raises:
+        NotFoundError: there never was such a tenant.
+    """
+    again_at = tenants.close() + GRACE_S
+    removed = contacts.purge(limit=limit)
+    return Erasure(removed, done=not removed and now_s >= again_at, again_at=again_at)

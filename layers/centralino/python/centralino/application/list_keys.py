@@ -1,0 +1,24 @@
+"""List a tenant's API keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from centralino.domain.keys import ApiKey
+    from centralino.ports.store import TenantStore
+
+# Long enough to tell keys apart, too short to find a key by.
+ID_LENGTH = 12
+
+
+class ListedKey(NamedTuple):
+    """A key as an administrator sees it: the id to revoke it by, and what is stored."""
+
+    id: str
+    key: ApiKey
+
+
+def list_keys(tenants: TenantStore) -> tuple[ListedKey, ...]:
+    """Return the keys that have not expired, the oldest first."""
+    return tuple(ListedKey(key.hash[:ID_LENGTH], key) for key in tenants.keys())  # noqa: SIM118 - a store is no dictionary
