@@ -358,7 +358,9 @@ class Client:
         connection = _dial(self.endpoint.host, self.endpoint.port, limit)
         if self.endpoint.secure:
             connection.settimeout(_left(limit))
-            connection = self._trust().wrap_socket(connection, server_hostname=self.endpoint.host)
+            connection = self._trust().wrap_socket(
+                connection, server_hostname=self.endpoint.host.encode()
+            )
         self._socket = connection
         return connection
 
@@ -429,7 +431,8 @@ def _left(limit: float) -> float:
 
 def _dial(host: str, port: int, limit: float) -> socket.socket:
     """Connect to a host, giving each of its addresses an equal share of the time."""
-    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    # As bytes: a text would be encoded by IDNA, whose tables take a millisecond to import.
+    addresses = socket.getaddrinfo(host.encode(), port, type=socket.SOCK_STREAM)
     for index, (family, kind, protocol, _, address) in enumerate(addresses, 1):
         connection = socket.socket(family, kind, protocol)
         try:

@@ -78,22 +78,10 @@ def decode_caller(
     """
     external = came_from_outside(call, settings)
     reading = read_cli(call.number, line, settings=settings, external=external)
-    fallback = clean_name(call.name, settings.label)
-    if reading.kind == "internal":
-        name = clean_name(settings.extens.get(reading.exten, ""), settings.label)
-        return Decoded("internal", name or fallback, reading)
-    if reading.kind == "withheld":
-        return Decoded("withheld", fallback, reading)
-    if not reading.candidates:
-        return Decoded("miss", fallback, reading)
-    try:
-        found = read([candidate.key for candidate in reading.candidates])
-    except UnavailableError as error:
-        return Decoded(outcome_of(error), fallback, reading, reason=error.reason)
-    if not found.complete:
-        # A key that was not read may be the better one: no name is better than a wrong one.
-        return Decoded("degraded", fallback, reading, reason="unprocessed")
-    return _decoded(reading, settings, found.cards, fallback)
+    decoded = _decoded(reading, settings, read)
+    return (
+        decoded if decoded.label else decoded._replace(label=clean_name(call.name, settings.label))
+    )
 
 
 def came_from_outside(call: Call, settings: Settings) -> bool:
@@ -107,14 +95,32 @@ def outcome_of(error: UnavailableError) -> Outcome:
 
 
 def _decoded(
-    reading: Reading, settings: Settings, cards: Mapping[str, Card], fallback: str
+    reading: Reading, settings: Settings, read: Callable[[Sequence[str]], Read]
 ) -> Decoded:
+    if reading.kind == "internal":
+        name = settings.extens.get(reading.exten, "")
+        return Decoded("internal", clean_name(name, settings.label), reading)
+    if reading.kind == "withheld":
+        return Decoded("withheld", "", reading)
+    if not reading.candidates:
+        return Decoded("miss", "", reading)
+    try:
+        found = read([candidate.key for candidate in reading.candidates])
+    except UnavailableError as error:
+        return Decoded(outcome_of(error), "", reading, reason=error.reason)
+    if not found.complete:
+        # A key that was not read may be the better one: no name is better than a wrong one.
+        return Decoded("degraded", "", reading, reason="unprocessed")
+    return _shown(reading, settings, found.cards)
+
+
+def _shown(reading: Reading, settings: Settings, cards: Mapping[str, Card]) -> Decoded:
     cards = {key: card for key, card in cards.items() if card.holders}
     decision = decide(reading, cards)
     keys = decision.ambiguous_keys or (decision.key,)
     rivals = [cards[key] for key in keys if key]
     if not rivals:
-        return Decoded("miss", fallback, reading, decision=decision)
+        return Decoded("miss", "", reading, decision=decision)
     choice = choose(
         [holder for card in rivals for holder in card.holders],
         sum(card.total - len(card.holders) for card in rivals),
@@ -123,7 +129,12 @@ def _decoded(
     # Two readings of the CLI that lead to one person are no riddle.
     ambiguous = bool(decision.ambiguous_keys) and choice.others > 0
     if choice.company:
-        label = fit_company(choice.holder.parts, settings.label, status=choice.holder.status)
+        label = fit_company(
+            choice.holder.parts,
+            settings.label,
+            status=choice.holder.status,
+            code=choice.holder.customer_code,
+        )
     else:
         label = fit_label(
             choice.holder.parts,
@@ -131,6 +142,7 @@ def _decoded(
             status=choice.holder.status,
             suffix="" if ambiguous or not choice.others else f"+{choice.others}",
             uncertain=ambiguous,
+            code=choice.holder.customer_code,
         )
     outcome: Outcome = "ambiguous" if ambiguous else "hit"
     return Decoded(outcome, label, reading, choice.holder, choice, decision)

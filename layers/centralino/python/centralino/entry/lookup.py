@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from centralino.application.decode_caller import Call, Decoded, decode_caller, outcome_of
 from centralino.domain.errors import (
@@ -165,6 +164,8 @@ def _structured(form: str, content: Mapping[str, str]) -> dict[str, Any]:
     if form == "json":
         return answer(200, json.dumps(content, ensure_ascii=False), "application/json")
     if form == "form":
+        from urllib.parse import quote  # noqa: PLC0415 - slow to import, and few ask for a form
+
         # Asterisk's HASH() decodes percent-escapes; it does not know `+` for a space.
         body = "&".join(f"{name}={quote(value, safe='')}" for name, value in content.items())
         return answer(200, body, "application/x-www-form-urlencoded")
