@@ -2,6 +2,7 @@
 # 3.11 to 3.13 are all that has to be there. PYTHON=path chooses another than tools/find-python would.
 UV_VERSION := 0.13.9
 PORT ?= 8080
+LOCAL_DIR ?= .local
 
 UV := .uv/bin/uv
 UV_READY := .uv/.ready-$(UV_VERSION)
@@ -36,7 +37,7 @@ $(VENV): uv.lock pyproject.toml $(UV_READY)
 
 .PHONY: run
 run: $(VENV)  ## Start the whole system at http://127.0.0.1:8080 (PORT=... changes it)
-	@.venv/bin/python -m local_stack --port $(PORT)
+	@.venv/bin/python -m local_stack --port $(PORT) --directory $(LOCAL_DIR)
 
 .PHONY: test
 test: $(VENV)  ## Run the tests, all but the long ones and the real Asterisk
@@ -79,6 +80,11 @@ docs: $(VENV)
 .PHONY: lock
 lock: $(UV_READY)  ## Write uv.lock anew from pyproject.toml
 	python=$$(tools/find-python) && $(UV) lock --python "$$python"
+	for name in emulator sam; do \
+	    $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	        --output-file tools/local_stack/requirements/$$name.txt \
+	        tools/local_stack/requirements/$$name.in || exit; \
+	done
 
 .PHONY: clean
 clean:  ## Remove what was made, but not the local data in .local

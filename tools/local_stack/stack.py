@@ -1,0 +1,113 @@
+"""The stack: everything of `make run` but its words, for the tests to use as well."""
+
+from __future__ import annotations
+
+import fcntl
+from contextlib import ExitStack
+from typing import IO, TYPE_CHECKING
+
+from local_stack.demo import TENANT, load_demo
+from local_stack.deploy import deploy
+from local_stack.emulator import HOST, Emulator, start_emulator
+from local_stack.errors import LocalStackError
+from local_stack.gateway import Gateway, listen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+
+class Stack:
+    """A running stack; leaving its context, or `stop`, saves the data and ends it.
+
+    Attributes:
+        url: of the API, without a slash at its end.
+        tenant: the demo tenant's id.
+        keys: role -> API key of the demo tenant.
+        table: the name of the DynamoDB table.
+        emulator: AWS as the stack sees it: its endpoint, and clients for its services.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        keys: Mapping[str, str],
+        table: str,
+        emulator: Emulator,
+        resources: ExitStack,
+    ) -> None:
+        self.url = url
+        self.tenant = TENANT
+        self.keys = keys
+        self.table = table
+        self.emulator = emulator
+        self._resources = resources
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still works, as far as can be told without asking it."""
+        return self.emulator.alive
+
+    def stop(self) -> None:
+        """Stop it and wait until its data are saved; doing it twice is fine."""
+        self._resources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def start(
+    port: int,
+    directory: Path,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    say: Callable[[str], None] = lambda _task: None,
+) -> Stack:
+    """Start the stack with its demo data, and write `demo.json`.
+
+    Args:
+        port: where the API listens on 127.0.0.1; 0 for any that is free.
+        directory: where the data are kept from run to run.
+        parameters: of template.yaml, such as `{"CacheSeconds": "0"}`.
+        say: told what takes time, a few words each.
+
+    Raises:
+        LocalStackError: the port or the folder is in use, or something could not be installed,
+            built, deployed or started; the message says what to do.
+    """
+    with ExitStack() as resources:
+        listener = resources.enter_context(listen(port))
+        lock = resources.enter_context(_occupy(directory))
+        say("starting the AWS emulator")
+        emulator = start_emulator(directory, lock)
+        resources.callback(emulator.stop)
+        deployment = deploy(emulator, directory, parameters or {}, say)
+        gateway = Gateway(listener, emulator, deployment.api_id)
+        resources.callback(gateway.stop)
+        url = f"http://{HOST}:{listener.getsockname()[1]}"
+        keys = load_demo(emulator, deployment.table, directory / "demo.json", url, say)
+        return Stack(url, keys, deployment.table, emulator, resources.pop_all())
+
+
+def _occupy(directory: Path) -> IO[str]:
+    """Take the folder, so that no two emulators write its data."""
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = (directory / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise LocalStackError(
+            f"a local stack already runs with its data in {directory}, or is still saving them"
+        ) from None
+    return lock
