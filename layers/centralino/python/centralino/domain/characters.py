@@ -177,7 +177,10 @@ def clusters(text: str) -> list[Cluster]:
         flags = flags + 1 if _is_flag_letter(ch) else 0
         if found and (_joins(before, ch) or (flags and not flags % 2)):
             text_before, wide = found[-1]
-            more = 0 if flags or _joins_pictures(text_before, ch) else _more_columns(ch)
+            if flags:
+                more = 2 * (flags % 2)
+            else:
+                more = 0 if _joins_pictures(text_before, ch) else _more_columns(ch)
             if ch == _WIDE_PRESENTATION and wide == 1:
                 more = 1
             found[-1] = Cluster(text_before + ch, wide + more)

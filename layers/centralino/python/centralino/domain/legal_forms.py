@@ -21,7 +21,8 @@ NOT_FORMS = frozenset({"uk", "nl", "ok", "private", "etat"})
 
 # What cleanco lacks, one form between bars.
 _FURTHER_FORMS = """
-| srls | srl semplificata | srl sb | srl stp | srl sta | stp | sta | scarl | sc arl | s c a r l
+| srls | srl semplificata | srl sb | srl stp | srl sta | sca rl | stp | sta | scarl
+| sc arl | s c a r l
 | societa a responsabilita limitata | societa a responsabilita limitata semplificata | arl | a rl
 | societa per azioni | societa in nome collettivo | societa in accomandita semplice
 | societa in accomandita per azioni | societa semplice | societa cooperativa | societa consortile
@@ -110,6 +111,7 @@ _CONJUNCTIONS = frozenset({"&", "+", "e", "ed", "and", "und", "et", "y", "en", "
 # Unmistakable ones, which go from the middle of a name as well (`Rossi S.r.l. Filiale di Roma`).
 _ANYWHERE = frozenset({"srl", "srls", "gmbh", "sarl", "ltd", "llc", "sagl", "sprl", "bvba", "plc"})
 _MIN_DOTS = 2
+_MIN_LETTERS = 3
 
 _SPACED_LETTERS = re.compile(r"(?<![\w.])(?:\w\. )+\w\.(?!\w)")
 _PUNCTUATION = str.maketrans("", "", ".,-()[]'\"\u05f4\u05f3،、|")
@@ -219,6 +221,15 @@ def _end(plain: Sequence[str], generic: frozenset[str]) -> int:
     return end
 
 
+def _is_dotted_form(word: str, plain: str, *, last: bool) -> bool:
+    """Tell a form with dots from a person's initials: two letters are, but for Romania's S.C."""
+    return (
+        word.count(".") >= _MIN_DOTS
+        and (plain,) in _FORMS
+        and (len(plain) >= _MIN_LETTERS or (plain == "sc" and not last))
+    )
+
+
 def _start(words: Sequence[str], plain: Sequence[str], end: int) -> int:
     """Find where the forms before the name end."""
     start = 0
@@ -231,7 +242,7 @@ def _start(words: Sequence[str], plain: Sequence[str], end: int) -> int:
             ),
             0,
         )
-        if not size and words[start].count(".") >= _MIN_DOTS and (plain[start],) in _FORMS:
+        if not size and _is_dotted_form(words[start], plain[start], last=end == len(plain)):
             size = 1
         if not size:
             break

@@ -161,9 +161,13 @@ def _split(name: str) -> tuple[str, str]:
     """Split a full name into first name and surname; one word is a surname."""
     surname, comma, first = name.partition(",")
     if comma and clean(surname) and clean(first):
-        if _plain(clean(first)) not in _TITLES | _DEGREES:
+        behind = _plain(clean(first))
+        if behind in _TITLES:
+            name = first + " " + surname
+        elif behind in _DEGREES:
+            name = surname + " " + first
+        else:
             return clean(first), clean(surname)
-        name = surname + " " + first
     words = clean(name).split()
     titles = 0
     while titles < len(words) - 1 and _plain(words[titles]) in _TITLES:
