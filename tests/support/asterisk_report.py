@@ -45,9 +45,11 @@ class Report:
         """Write the file that `make test-asterisk` shows."""
         lines = [version, "", *self._calls, ""]
         if self._faults:
-            lines.append(f"{'the service (call waits at most 1.2 s)':42} {'phone shows':14} rings")
+            lines.append(
+                f"{'the service (time-out 1.2 s, to connect 1.0 s)':48} {'phone shows':14} rings"
+            )
         lines += [
-            f"{fault:42} {shown.name:14} after {shown.after_ms:5} ms"
+            f"{fault:48} {shown.name:14} after {shown.after_ms:5} ms"
             for fault, shown in sorted(self._faults)
         ]
         FILE.parent.mkdir(exist_ok=True)
