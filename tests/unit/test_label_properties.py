@@ -253,6 +253,7 @@ def test_cleaning_a_name_twice_changes_nothing(text: str) -> None:
 @given(texts, st.integers(0, 40), st.integers(0, 80))
 @example("¡\u200d🇦🇧", 1, 80)
 @example("¡\u200d⺀", 1, 80)
+@example("¡\u200d❣️", 2, 80)
 def test_a_text_is_never_cut_within_a_grapheme(text: str, columns: int, octets: int) -> None:
     clean = characters.clean(text)
     kept = characters.cut(clean, columns, octets)

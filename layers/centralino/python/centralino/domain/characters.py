@@ -172,20 +172,26 @@ def clusters(text: str) -> list[Cluster]:
     """Split a clean text where it may be cut."""
     found: list[Cluster] = []
     flags = 0
+    last = 0
     before = ""
     for ch in text:
         flags = flags + 1 if _is_flag_letter(ch) else 0
         if found and (_joins(before, ch) or (flags and not flags % 2)):
-            text_before, wide = found[-1]
+            cluster = found[-1]
             if flags:
-                more = 2 * (flags % 2)
+                more = last = 2 * (flags % 2)
+            elif ch == _WIDE_PRESENTATION:
+                # What stands before it is shown as an emoji.
+                more, last = int(last == 1), 2
+            elif _joins_pictures(cluster.text, ch):
+                more, last = 0, 2
             else:
-                more = 0 if _joins_pictures(text_before, ch) else _more_columns(ch)
-            if ch == _WIDE_PRESENTATION and wide == 1:
-                more = 1
-            found[-1] = Cluster(text_before + ch, wide + more)
+                more = _more_columns(ch)
+                last = more or last
+            found[-1] = Cluster(cluster.text + ch, cluster.columns + more)
         else:
-            found.append(Cluster(ch, 2 if flags else _width(ch)))
+            last = 2 if flags else _width(ch)
+            found.append(Cluster(ch, last))
         before = ch
     return found
 
