@@ -20,7 +20,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     if origin.startswith("https://"):
         headers |= {
             "access-control-allow-origin": origin,
-            "access-control-allow-methods": "GET, POST, PUT, DELETE",
+            "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
             "access-control-allow-headers": "authorization, content-type, x-api-key",
             "access-control-max-age": "600",
         }
