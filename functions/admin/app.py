@@ -1,17 +1,28 @@
-"""The admin API; until its routes are written it answers 501."""
+"""The admin API: contacts, settings, keys, explain, export and erase.
+
+Everything of `/v1/` that is not on the call path; see `centralino.entry.admin`.
+"""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
+
+from centralino import bootstrap
+from centralino.entry.access import Door
+from centralino.entry.admin.api import AdminApi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+api = AdminApi(
+    Door(bootstrap.call_store(), time.time, bootstrap.cache_s()),
+    bootstrap.call_store(),
+    bootstrap.contact_store,
+    bootstrap.tenant_store,
+)
 
-def handler(_event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Say that nothing is here yet."""
-    return {
-        "statusCode": 501,
-        "headers": {"content-type": "application/problem+json"},
-        "body": '{"type":"about:blank","title":"Not implemented","status":501}',
-    }
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """Answer one request."""
+    return api.answer(event)

@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from typing import TYPE_CHECKING
 
 from centralino.adapters.aws import Client
 from centralino.adapters.store.dynamo import DynamoCallStore
+
+if TYPE_CHECKING:
+    from centralino.ports.store import ContactStore, TenantStore
 
 # Long enough for a handshake inside the region, too short to eat a call's time at a cold start.
 PRECONNECT_S = 0.3
@@ -31,6 +35,37 @@ def cache_s() -> float:
 @cache
 def call_store() -> DynamoCallStore:
     """Build the call path's store, with its connection already open."""
-    client = Client("dynamodb", env=os.environ)
+    client = _dynamodb()
     client.connect(PRECONNECT_S)
     return DynamoCallStore(client, table_name())
+
+
+# What follows is not on the call path, so it is imported only where it is asked for.
+
+
+def contact_store(tenant: str) -> ContactStore:
+    """Build the store of one tenant's contacts.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+    from centralino.adapters.store.contacts import DynamoContactStore  # noqa: PLC0415
+
+    return DynamoContactStore(_dynamodb(), table_name(), tenant)
+
+
+def tenant_store(tenant: str) -> TenantStore:
+    """Build the store of one tenant's settings and keys.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+    from centralino.adapters.store.tenants import DynamoTenantStore  # noqa: PLC0415
+
+    return DynamoTenantStore(_dynamodb(), table_name(), tenant)
+
+
+@cache
+def _dynamodb() -> Client:
+    """Build the container's one connection to DynamoDB."""
+    return Client("dynamodb", env=os.environ)

@@ -1,0 +1,53 @@
+"""What a route of the admin API works with: whose request it is, and that tenant's stores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from centralino.entry.access import Visit
+    from centralino.ports.store import CallStore, ContactStore, TenantStore
+
+
+# A route's OpenAPI extension: further statuses that it answers with, `status -> what it means`.
+ALSO = "x-also"
+
+
+class Session(NamedTuple):
+    """One request that is in.
+
+    Attributes:
+        visit: the tenant, its settings as the call path knows them, and the key.
+        contacts: the tenant's contacts.
+        tenants: the tenant's settings and keys.
+        now: the time, seconds since 1970.
+    """
+
+    visit: Visit
+    contacts: ContactStore
+    tenants: TenantStore
+    now: Callable[[], float]
+
+    @property
+    def now_ms(self) -> int:
+        """Return the time, milliseconds since 1970."""
+        return int(self.now() * 1000)
+
+
+def new_router() -> APIGatewayHttpRouter:
+    """Return a router for one module's routes."""
+    return APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
+
+
+def session_of(router: APIGatewayHttpRouter) -> Session:
+    """Return the session of the request that is being answered."""
+    return cast("Session", router.context["session"])
+
+
+def call_store_of(router: APIGatewayHttpRouter) -> CallStore:
+    """Return the call path's store, for a request that needs no key."""
+    return cast("CallStore", router.context["call_store"])

@@ -1,0 +1,116 @@
+"""The admin API with everything behind it but the network: two tenants in DynamoDB in memory."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+from centralino.adapters.store.contacts import DynamoContactStore
+from centralino.adapters.store.dynamo import DynamoCallStore
+from centralino.adapters.store.tenants import DynamoTenantStore
+from centralino.application.create_key import create_key
+from centralino.application.create_tenant import create_tenant
+from centralino.domain.keys import ROLES
+from centralino.domain.settings import Line, Settings
+from centralino.entry.access import Door
+from centralino.entry.admin.api import AdminApi
+from tests.support.calls import Clock, http_event
+from tests.support.memory_dynamo import MemoryDynamo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TABLE = "centralino"
+ORIGIN = "https://crm.acme.example"
+
+
+class Reply(NamedTuple):
+    """An answer as a client sees it."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - JSON is anything
+        return json.loads(self.text)
+
+
+class Desk:
+    """The admin API and two tenants, `acme` and `other`, with a key of every role each.
+
+    Attributes:
+        clock: stands still until it is told to move.
+        dynamo: what is stored, and faults on demand.
+        keys: tenant -> role -> key.
+    """
+
+    def __init__(self, cache_s: float = 0) -> None:
+        self.clock = Clock()
+        self.dynamo = MemoryDynamo(TABLE)
+        self.keys: dict[str, dict[str, str]] = {}
+        self.api = AdminApi(
+            Door(self.call_store(), self.clock, cache_s),
+            self.call_store(),
+            self.contacts,
+            self.tenants,
+        )
+        for tenant in ("acme", "other"):
+            self.add_tenant(tenant)
+
+    def call_store(self) -> DynamoCallStore:
+        return DynamoCallStore(self.dynamo, TABLE)
+
+    def contacts(self, tenant: str = "acme") -> DynamoContactStore:
+        return DynamoContactStore(
+            self.dynamo, TABLE, tenant, now=self.clock, pause=lambda _seconds: None
+        )
+
+    def tenants(self, tenant: str = "acme") -> DynamoTenantStore:
+        return DynamoTenantStore(
+            self.dynamo, TABLE, tenant, now=self.clock, pause=lambda _seconds: None
+        )
+
+    def add_tenant(self, tenant: str) -> None:
+        store = self.tenants(tenant)
+        line = Line(country="IT", area_code="02")
+        settings = Settings(tenant, line=line, origins=(ORIGIN,), extens={"21": "Chiara"})
+        self.keys[tenant] = {"admin": create_tenant(store, settings, now_s=self.clock.now)}
+        for role in ROLES:
+            if role != "admin":
+                self.keys[tenant][role] = create_key(store, role, now_s=self.clock.now).text
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        key: str | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Send a request; without a key of its own it comes from acme's administrator."""
+        key = self.keys["acme"]["admin"] if key is None else key
+        event = http_event(
+            query or {},
+            method=method,
+            path=path,
+            headers={**({"x-api-key": key} if key else {}), **(headers or {})},
+            body=body if body is None or isinstance(body, str | bytes) else json.dumps(body),
+            epoch_ms=int(self.clock.now * 1000),
+        )
+        given = self.api.answer(event)
+        return Reply(given["statusCode"], given["headers"], given["body"] or "")
+
+    def add(self, key: str | None = None, **fields: object) -> Any:  # noqa: ANN401 - JSON
+        """Create a contact over the API and return it."""
+        reply = self.ask("POST", "/v1/contacts", fields, key=key)
+        assert reply.status == 201, reply
+        return reply.json
+
+
+def contact_path(contact_id: str, rest: str = "") -> str:
+    """Return a contact's path, its id percent-encoded as a careful client does it."""
+    return f"/v1/contacts/{quote(contact_id, safe='')}{rest}"

@@ -1,0 +1,1 @@
+"""Writes `docs/openapi.json`, the HTTP interface as a document."""
