@@ -13,7 +13,7 @@ from centralino.domain.rules import check_pattern, check_rule
 from centralino.domain.settings import CLI_FORMATS, Line, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from centralino.domain.settings import Settings
 
@@ -96,9 +96,13 @@ def _check_line(line: Line, field: str) -> None:
     timeout_s = line.decode_timeout_s
     if not isinstance(timeout_s, int | float) or not MIN_TIMEOUT_S <= timeout_s <= MAX_TIMEOUT_S:
         raise PayloadError(f"{field}.decode_timeout_s", "seconds, 0.5 to 10")
-    if len(line.rules) > MAX_RULES:
-        raise PayloadError(f"{field}.rules", f"at most {MAX_RULES}")
-    for place, rule in enumerate(line.rules):
+    _check_rules(line.rules, f"{field}.rules")
+
+
+def _check_rules(rules: Sequence[Rule], field: str) -> None:
+    if len(rules) > MAX_RULES:
+        raise PayloadError(field, f"at most {MAX_RULES}")
+    for place, rule in enumerate(rules):
         if not isinstance(rule.pattern, str) or not isinstance(rule.replacement, str):
-            raise PayloadError(f"{field}.rules[{place}]", "a pattern and a replacement, both text")
-        check_rule(rule, f"{field}.rules[{place}]")
+            raise PayloadError(f"{field}[{place}]", "a pattern and a replacement, both text")
+        check_rule(rule, f"{field}[{place}]")

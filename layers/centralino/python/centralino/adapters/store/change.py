@@ -67,11 +67,19 @@ _LATEST_MS = 9_999_999_999_999
 
 
 class Place(NamedTuple):
-    """Where a contact is: the table's name, the tenant's id, the contact's id."""
+    """Where a contact is.
+
+    Attributes:
+        table: the table's name.
+        tenant: the tenant's id.
+        contact_id: the contact's id.
+        room: how many holders a card has room for.
+    """
 
     table: str
     tenant: str
     contact_id: str
+    room: int = HOLDERS_ON_CARD
 
 
 class Stored(NamedTuple):
@@ -222,7 +230,10 @@ def delete_decision(version: int, now_s: float) -> Callable[[Stored], Target | O
 
 
 def purge_decision(stored: Stored) -> Target | Outcome:
-    """Decide to leave nothing of a contact, not even a tombstone."""
+    """Decide to leave nothing of a contact, not even a tombstone.
+
+    To begin with `ABSENT` would be to find nothing to do: `change` has to be told what is stored.
+    """
     return Target() if stored.word else "unchanged"
 
 
@@ -256,7 +267,10 @@ def change(
         plan = _Plan(place, stored, cards, spares)
         for number in plan.lacking():
             answer = yield plan.spare_request(number)
-            spares[number] = _read_spare(answer.get("Items", ()))
+            spares[number] = spare = _read_spare(answer["Items"])
+            if spare and attribute_of(spare.id) in (cards[number] or {}):
+                # It left the card after we had seen it there: what we know of the card is old.
+                del cards[number], spares[number]
         last = plan.fill(target)
         try:
             yield Request("TransactWriteItems", plan.payload())
@@ -307,7 +321,7 @@ class _Plan:
     ) -> None:
         self.stored = stored
         self.left = stored
-        self._table, self._tenant, self._id = place
+        self._table, self._tenant, self._id, self._room = place
         self._attribute = attribute_of(self._id)
         self._cards = cards
         self._spares = spares
@@ -454,7 +468,7 @@ class _Plan:
         return int(card["n"]["N"]) if card else 0
 
     def _is_overfull(self, number: str) -> bool:
-        return self._total(number) > HOLDERS_ON_CARD
+        return self._total(number) > self._room
 
     def _is_lost(self, number: str) -> bool:
         """Tell whether a card with room for all lacks the contact, though it should hold it.
@@ -468,7 +482,7 @@ class _Plan:
     def _join(self, number: str, its_rank: str, text: str) -> None:
         if self._attribute in (self._cards.get(number) or {}):
             self._update(number, put={self._attribute: text})
-        elif self._total(number) < HOLDERS_ON_CARD:
+        elif self._total(number) < self._room:
             self._update(
                 number,
                 put={self._attribute: text},
@@ -520,8 +534,14 @@ class _Plan:
 
     def _leave(self, number: str) -> None:
         if self._is_lost(number):
-            return
-        if self._is_overfull(number):
+            # What we know may be old: without this the contact could stay on a card for good.
+            check = {
+                "Key": card_key(self._tenant, number),
+                "ConditionExpression": "attribute_not_exists(#0)",
+                "ExpressionAttributeNames": {"#0": self._attribute},
+            }
+            self._act("ConditionCheck", check, number)
+        elif self._is_overfull(number):
             self._leave_overfull(number)
         elif self._total(number) > 1:
             self._update(
@@ -614,7 +634,7 @@ class _Plan:
         if ":was" in condition:
             values[":was"] = (self._cards[number] or {})["r"]
         if ":max" in condition:
-            values[":max"] = {"N": str(HOLDERS_ON_CARD)}
+            values[":max"] = {"N": str(self._room)}
         if ":one" in condition:
             values[":one"] = {"N": "1"}
         action: dict[str, Any] = {

@@ -36,6 +36,7 @@ from centralino.adapters.store.table import (
     read_settings_item,
     tenant_key,
 )
+from centralino.domain.card import HOLDERS_ON_CARD
 from centralino.domain.contact import ID_PATTERN
 from centralino.domain.errors import NotFoundError, PayloadError, ThrottledError
 from centralino.domain.settings import TENANT_PATTERN
@@ -69,12 +70,13 @@ class DynamoContactStore:
         tenant: the tenant's id.
         now: the time, seconds since 1970.
         pause: waits some seconds.
+        room: how many holders a card has room for; the same for all who write to a table.
 
     Raises:
         PayloadError: that is no tenant's id.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is built from
         self,
         client: Sender,
         table: str,
@@ -82,6 +84,7 @@ class DynamoContactStore:
         *,
         now: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
+        room: int = HOLDERS_ON_CARD,
     ) -> None:
         if not TENANT_PATTERN.fullmatch(tenant):
             raise PayloadError("tenant", "2 to 12 of a-z, 0-9 and -")
@@ -90,6 +93,7 @@ class DynamoContactStore:
         self._table = table
         self._now = now
         self._pause = pause
+        self._room = room
         self._block_lengths: set[int] = set()
 
     def get(self, contact_id: str) -> Contact | None:
@@ -222,8 +226,10 @@ class DynamoContactStore:
     def purge(self, *, limit: int = 100) -> int:
         """Remove some contacts and tombstones without a trace; return how many."""
         removed = 0
-        for contact_id in self._some_ids(limit):
-            steps = change(self._place(contact_id), purge_decision, ABSENT, self._pause)
+        ids = list(self._some_ids(min(limit, MAX_PAGE)))
+        for item in self._batch([self._key(contact_id) for contact_id in ids]):
+            place = self._place(_id_of(item))
+            steps = change(place, purge_decision, read_stored(item), self._pause)
             run(steps, self._client, TIMEOUT_S)
             removed += 1
         return removed
@@ -243,7 +249,7 @@ class DynamoContactStore:
     def _place(self, contact_id: str) -> Place:
         if not ID_PATTERN.fullmatch(contact_id):
             raise PayloadError("id", "source:id, without # and control characters")
-        return Place(self._table, self.tenant, contact_id)
+        return Place(self._table, self.tenant, contact_id, self._room)
 
     def _key(self, contact_id: str) -> Item:
         return contact_key(self.tenant, self._place(contact_id).contact_id)
