@@ -1,5 +1,5 @@
 # The dialplan that we ship, in a real Asterisk 22 (needs root; the tree stays in .cache/asterisk-sid).
-# Coverage of time is its own: one call after the other, so that what a call logged is its own.
+# One call after the other (no xdist), as what is logged meanwhile has to be that call's own.
 .PHONY: test-asterisk
 test-asterisk: $(VENV)  ## Try the shipped dialplan in a real Asterisk 22 (needs root)
 	@rm -f .cache/asterisk-report.txt

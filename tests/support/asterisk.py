@@ -168,6 +168,9 @@ class Asterisk:
         for name, text in files.items():
             (self._home / name).write_text(text)
         shutil.copy(DIALPLAN, self._home / DIALPLAN.name)
+        # Asterisk asks for its own address when it starts; nothing it asks may leave the machine.
+        (CHROOT / "etc/hosts").write_text(f"127.0.0.1 localhost {socket.gethostname()}\n")
+        (CHROOT / "etc/resolv.conf").write_text(f"nameserver {LOOPBACK}\n")
 
     def _wait_until_booted(self) -> None:
         deadline = time.monotonic() + PATIENCE_S
