@@ -1,9 +1,11 @@
-"""The lookup function as Lambda runs it, with the demo tenant in its table."""
+"""The functions as Lambda runs them, with the demo tenant in their table."""
 
 from __future__ import annotations
 
-from contextlib import closing
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from functools import cache
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
@@ -17,19 +19,27 @@ if TYPE_CHECKING:
     from tests.support.dynamodb_local import DynamoDBLocal
     from tests.support.lambda_emulator import Artifact
 
+# The folder of a function -> the function, running.
+Running: TypeAlias = Callable[[str], LambdaEmulator]
 
-@pytest.fixture(scope="session")
-def lookup_artifact() -> Artifact:
-    """The lookup function with its layers, built, zipped and unpacked."""
+
+def _artifact(folder: str) -> Artifact:
+    logical_id = folder.title().replace("_", "") + "Function"
     try:
-        return lambda_emulator.artifact("LookupFunction")
+        return lambda_emulator.artifact(logical_id)
     except lambda_emulator.MissingRuntimeError as error:
         pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")
-def lookup_env(dynamodb: DynamoDBLocal) -> Iterator[Mapping[str, str]]:
-    """The lookup function's environment: a table with the demo tenant."""
+def lookup_artifact() -> Artifact:
+    """The lookup function with its layers, built, zipped and unpacked."""
+    return _artifact("lookup")
+
+
+@pytest.fixture(scope="session")
+def demo_env(dynamodb: DynamoDBLocal) -> Iterator[Mapping[str, str]]:
+    """The functions' environment: a table with the demo tenant."""
     table = dynamodb.create_table()
     with closing(Client("dynamodb", env=dynamodb.env)) as client:
         demo_tenant.load(client, table)
@@ -38,7 +48,13 @@ def lookup_env(dynamodb: DynamoDBLocal) -> Iterator[Mapping[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def lookup(lookup_artifact: Artifact, lookup_env: Mapping[str, str]) -> Iterator[LambdaEmulator]:
-    """The lookup function, running."""
-    with LambdaEmulator(lookup_artifact.task, lookup_artifact.opt, lookup_env) as emulator:
-        yield emulator
+def running(demo_env: Mapping[str, str]) -> Iterator[Running]:
+    """Start each function when a test first asks for it, and stop them all at the end."""
+    with ExitStack() as running:
+
+        @cache
+        def start(folder: str) -> LambdaEmulator:
+            found = _artifact(folder)
+            return running.enter_context(LambdaEmulator(found.task, found.opt, demo_env))
+
+        yield start

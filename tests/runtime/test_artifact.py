@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.lambda_emulator import runtime_python, unzip, zip_as_sam_does
+from local_stack.toolchain import architecture
+from tests.support.lambda_emulator import runtime_python, sam_build, unzip, zip_as_sam_does
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.support.lambda_emulator import Artifact, LambdaEmulator
+    from tests.runtime.conftest import Running
+    from tests.support.lambda_emulator import Artifact
 
 pytestmark = pytest.mark.runtime
 
@@ -62,6 +64,14 @@ print(json.dumps({
 def _files(artifact: Artifact) -> Iterator[Path]:
     for folder in (artifact.task, artifact.opt):
         yield from (path for path in folder.rglob("*") if path.is_file())
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def _bytecode_of(source: Path) -> Path:
@@ -109,17 +119,15 @@ def test_every_module_has_bytecode_that_is_taken_as_it_is_whatever_its_date(
 
 
 def test_no_module_is_compiled_while_a_call_is_answered(
-    lookup_artifact: Artifact, lookup_env: Mapping[str, str]
+    lookup_artifact: Artifact, demo_env: Mapping[str, str]
 ) -> None:
-    report = _probe(
-        lookup_artifact.task, lookup_artifact.opt, lookup_env, "hit_e164", "hit_national"
-    )
+    report = _probe(lookup_artifact.task, lookup_artifact.opt, demo_env, "hit_e164", "hit_national")
     assert [answer["body"] for answer in report["returned"]] == ["Mario Rossi", "Mario Rossi"]
     assert not report["compiled"]
 
 
 def test_the_probe_sees_a_module_compiled_whose_bytecode_goes_by_date(
-    lookup_env: Mapping[str, str], tmp_path: Path
+    demo_env: Mapping[str, str], tmp_path: Path
 ) -> None:
     folder = tmp_path / "built"
     folder.mkdir()
@@ -130,18 +138,18 @@ def test_the_probe_sees_a_module_compiled_whose_bytecode_goes_by_date(
     )
     zip_as_sam_does(folder)
     unzip([folder.with_suffix(".zip")], tmp_path / "task")
-    report = _probe(tmp_path / "task", tmp_path, lookup_env, "hit_e164")
+    report = _probe(tmp_path / "task", tmp_path, demo_env, "hit_e164")
     assert report["returned"] == [1]
     assert report["compiled"] == [str(tmp_path / "task" / "app.py")]
 
 
 def test_nothing_heavy_is_imported_to_answer_a_call(
-    lookup_artifact: Artifact, lookup_env: Mapping[str, str]
+    lookup_artifact: Artifact, demo_env: Mapping[str, str]
 ) -> None:
     report = _probe(
         lookup_artifact.task,
         lookup_artifact.opt,
-        lookup_env,
+        demo_env,
         "hit_e164",
         "hit_national",
         "hit_xml_answer_block",
@@ -154,17 +162,17 @@ def test_nothing_heavy_is_imported_to_answer_a_call(
 
 
 def test_a_cli_in_e164_is_decoded_without_the_number_library(
-    lookup_artifact: Artifact, lookup_env: Mapping[str, str]
+    lookup_artifact: Artifact, demo_env: Mapping[str, str]
 ) -> None:
-    report = _probe(lookup_artifact.task, lookup_artifact.opt, lookup_env, "hit_e164")
+    report = _probe(lookup_artifact.task, lookup_artifact.opt, demo_env, "hit_e164")
     assert report["returned"][0]["body"] == "Mario Rossi"
     assert not [name for name in report["modules"] if name.startswith("phonenumbers")]
 
 
 def test_a_national_cli_is_decoded_with_the_metadata_of_its_line_s_country_alone(
-    lookup_artifact: Artifact, lookup_env: Mapping[str, str]
+    lookup_artifact: Artifact, demo_env: Mapping[str, str]
 ) -> None:
-    report = _probe(lookup_artifact.task, lookup_artifact.opt, lookup_env, "hit_national")
+    report = _probe(lookup_artifact.task, lookup_artifact.opt, demo_env, "hit_national")
     assert report["returned"][0]["body"] == "Mario Rossi"
     regions = [name for name in report["modules"] if name.startswith("phonenumbers.data.region_")]
     assert regions in ([], ["phonenumbers.data.region_IT"])
@@ -184,8 +192,34 @@ def test_the_call_path_brings_python_alone_and_no_tests_or_metadata_of_packages(
 
 
 def test_answering_writes_nothing_where_the_artifact_lies(
-    lookup_artifact: Artifact, lookup: LambdaEmulator
+    lookup_artifact: Artifact, running: Running
 ) -> None:
     before = set(_files(lookup_artifact))
-    lookup.invoke(json.loads((EVENTS / "hit_e164.json").read_text()))
+    running("lookup").invoke(json.loads((EVENTS / "hit_e164.json").read_text()))
     assert set(_files(lookup_artifact)) == before
+
+
+def test_the_build_for_the_other_processor_is_the_same_to_the_byte(
+    lookup_artifact: Artifact, tmp_path: Path
+) -> None:
+    # So a layer for the wrong processor can't be deployed, and building again deploys nothing.
+    build = lookup_artifact.task.parents[2]
+    (other,) = {"arm64", "x86_64"} - {architecture()}
+    sam_build(tmp_path / "build", other)
+    for name in ("CentralinoLayer", "HotLayer", "DepsLayer", "LookupFunction", "AdminFunction"):
+        here, there = (_contents(folder / name) for folder in (build, tmp_path / "build"))
+        assert here.keys() == there.keys()
+        assert [path for path in here if here[path] != there[path]] == []
+
+
+def test_the_deps_layer_has_every_compiled_module_for_both_processors(
+    lookup_artifact: Artifact,
+) -> None:
+    layer = lookup_artifact.task.parents[2] / "DepsLayer"
+    modules: dict[str, set[str]] = {}
+    for path in layer.rglob("*.so"):
+        name, tag, _ = path.name.split(".")
+        modules.setdefault(str(path.parent / name), set()).add(tag)
+    assert modules
+    both = {f"cpython-313-{machine}-linux-gnu" for machine in ("aarch64", "x86_64")}
+    assert {module: tags for module, tags in modules.items() if tags != both} == {}

@@ -123,6 +123,31 @@ def unzip(archives: Sequence[Path], target: Path) -> None:
                 path.chmod(0o444)
 
 
+def sam_build(target: Path, processor: str) -> None:
+    """Run the real `sam build`.
+
+    Args:
+        target: the folder to fill.
+        processor: the template's parameter, `arm64` or `x86_64`.
+
+    Raises:
+        LocalStackError: it failed; the message has SAM's own words.
+    """
+    sam = environment("sam")
+    foreign = ("AWS_", "MAKE", "MFLAGS", "PYTHON", "BYTECODE", "VIRTUAL_ENV")
+    env = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(foreign)},
+        "UV": str(uv()),
+        "RUNTIME_PYTHON": sys.executable,
+        "SAM_CLI_TELEMETRY": "0",
+        "__SAM_CLI_APP_DIR": str(CACHE / "sam-home"),
+        "AWS_DEFAULT_REGION": "eu-south-1",
+    }
+    where = ("--build-dir", target, "--template-file", ROOT / "template.yaml")
+    what = ("--parameter-overrides", f"Architecture={processor}")
+    run("sam build", sam / "sam", "build", *where, *what, env=env)
+
+
 def zip_as_sam_does(*folders: Path) -> None:
     """Zip each folder into an archive of its name beside it, with the SAM CLI's own function."""
     run("zipping as SAM does", environment("sam") / "python", "-c", ZIP, *folders)
@@ -155,7 +180,7 @@ def _built() -> Path:
                 _remove(other)
         with tempfile.TemporaryDirectory(dir=CACHE) as name:
             build = Path(name) / "build"
-            _sam_build(build)
+            sam_build(build, architecture())
             zip_as_sam_does(*(path for path in build.iterdir() if path.is_dir()))
             build.rename(home)
     return home
@@ -177,22 +202,6 @@ def _remove(folder: Path) -> None:
         if path.is_dir():
             path.chmod(0o755)
     shutil.rmtree(folder)
-
-
-def _sam_build(target: Path) -> None:
-    sam = environment("sam")
-    foreign = ("AWS_", "MAKE", "MFLAGS", "PYTHON", "BYTECODE", "VIRTUAL_ENV")
-    env = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(foreign)},
-        "UV": str(uv()),
-        "RUNTIME_PYTHON": sys.executable,
-        "SAM_CLI_TELEMETRY": "0",
-        "__SAM_CLI_APP_DIR": str(CACHE / "sam-home"),
-        "AWS_DEFAULT_REGION": "eu-south-1",
-    }
-    where = ("--build-dir", target, "--template-file", ROOT / "template.yaml")
-    what = ("--parameter-overrides", f"Architecture={architecture()}")
-    run("sam build", sam / "sam", "build", *where, *what, env=env)
 
 
 class LambdaEmulator:

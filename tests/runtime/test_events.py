@@ -1,0 +1,77 @@
+"""Every stored event, answered by what `sam build` made, in Lambda's runtime."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.lambda_emulator import LambdaEmulator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.runtime.conftest import Running
+    from tests.support.lambda_emulator import Artifact
+
+pytestmark = pytest.mark.runtime
+
+ROOT = Path(__file__).parents[2]
+EVENTS = ROOT / "events"
+EXPECTED = Path(__file__).parent / "expected"
+
+
+def _cases(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.glob("*/*.json"))
+
+
+def _read(folder: Path, case: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / f"{case}.json").read_text())
+    return content
+
+
+def test_there_is_an_answer_to_expect_for_every_event() -> None:
+    assert _cases(EXPECTED) == _cases(EVENTS)
+
+
+def test_there_are_events_for_every_function() -> None:
+    functions = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
+    assert {case.split("/")[0] for case in _cases(EVENTS)} == functions
+
+
+@pytest.mark.parametrize("case", _cases(EVENTS))
+def test_a_request_is_answered_as_expected(running: Running, case: str) -> None:
+    assert running(case.split("/", maxsplit=1)[0]).invoke(_read(EVENTS, case)) == _read(
+        EXPECTED, case
+    )
+
+
+@pytest.mark.parametrize("case", [case for case in _cases(EVENTS) if case.startswith("lookup/")])
+def test_a_lookup_s_file_is_named_for_its_outcome(case: str) -> None:
+    outcome = _read(EXPECTED, case)["headers"]["x-centralino-outcome"]
+    word = case.removeprefix("lookup/").split("_", 1)[0]
+    assert word == outcome
+
+
+def test_what_a_call_leaves_in_the_log_has_neither_its_number_nor_its_name_nor_its_key(
+    running: Running,
+) -> None:
+    lookup = running("lookup")
+    lookup.invoke(_read(EVENTS, "lookup/hit_key_in_path"))
+    lines = [line for line in lookup.log().splitlines() if '"message": "decode"' in line]
+    assert json.loads(lines[-1])["outcome"] == "hit"
+    for secret in ("3471234567", "EventsPbxKeyForTests00", "Rossi"):
+        assert not [line for line in lines if secret in line]
+
+
+def test_a_call_whose_store_is_gone_gets_the_carriers_name(
+    lookup_artifact: Artifact, demo_env: Mapping[str, str]
+) -> None:
+    # Nobody listens on the discard port of the loopback address.
+    env = {**demo_env, "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9"}
+    with LambdaEmulator(lookup_artifact.task, lookup_artifact.opt, env) as lookup:
+        answer = lookup.invoke(_read(EVENTS, "lookup/miss_shows_the_carriers_name"))
+    assert (answer["statusCode"], answer["headers"]["x-centralino-outcome"]) == (200, "degraded")
+    assert answer["body"] == "ROSSI MARIO"
