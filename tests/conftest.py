@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import local_stack as local
 from centralino.adapters.aws import Client
 from tests.support import dynamodb_local
 from tests.support.fault_proxy import FaultProxy
@@ -15,6 +16,7 @@ from tests.support.fault_proxy import FaultProxy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from local_stack import Stack
     from tests.support.dynamodb_local import DynamoDBLocal
 
 IN_CI = os.environ.get("CI", "").lower() == "true"
@@ -68,3 +70,15 @@ def client(dynamodb: DynamoDBLocal, proxy: FaultProxy) -> Iterator[Client]:
     """The signed client for DynamoDB, through the proxy."""
     with closing(Client("dynamodb", env={**dynamodb.env, **proxy.env})) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole system over HTTP with its demo data; see `pytest.mark.stack`.
+
+    Tests that use it also bear the mark `xdist_group("stack")`, so that only one worker starts it.
+    """
+    with local.start(
+        0, tmp_path_factory.mktemp("local"), parameters={"CacheSeconds": "0"}
+    ) as stack:
+        yield stack

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from typing import Self
 
 ROOT = Path(__file__).parents[2]
-START_LIMIT_S = 300.0
-STOP_LIMIT_S = 60.0
+START_LIMIT_S = 400.0
+STOP_LIMIT_S = 120.0
 
 
 class MakeRun:

@@ -25,7 +25,7 @@ from local_stack.toolchain import environment
 
 REGION = "eu-south-1"
 HOST = "127.0.0.1"
-START_LIMIT_S = 60.0
+START_LIMIT_S = 180.0
 POLL_INTERVAL_S = 0.05
 # Saving takes longer the more data there are.
 STOP_LIMIT_S = 120.0

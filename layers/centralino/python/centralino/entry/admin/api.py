@@ -107,6 +107,8 @@ class AdminApi:
         given = resolver.resolve(event, None)  # type: ignore[arg-type] # no route asks for it
         headers = {name.lower(): value for name, value in given["headers"].items()}
         given["headers"] = {"cache-control": "no-store", **headers}
+        # The resolver leaves it None for a 204; the local gateway only sends text.
+        given["body"] = given["body"] or ""
         return given
 
 

@@ -1,0 +1,98 @@
+"""`make run`, as a person types it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local_stack.emulator import free_port
+from tests.support.local_stack import ROOT, STOP_LIMIT_S, MakeRun, play
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+
+
+def test_make_run_starts_the_system_and_every_command_it_prints_works(tmp_path: Path) -> None:
+    port = free_port()
+    with MakeRun(tmp_path / "local", port) as run:
+        run.wait_until_ready()
+        demo = json.loads((tmp_path / "local" / "demo.json").read_text())
+        assert demo["url"] == f"http://127.0.0.1:{port}"
+        assert demo["tenant"] == "demo"
+        assert set(demo["keys"]) == {"pbx", "crm", "agent", "supervisor", "admin"}
+        said = [play(command) for command in run.commands()]
+        assert said[:4] == [
+            "Mario Rossi",
+            "Mario Rossi",
+            "Off Meccaniche Rossi",
+            "!Trattoria da Beppe",
+        ]
+        assert json.loads(said[4])["url"] == "https://crm.example/contacts/de-luca"
+        assert said[5] == "ACME"
+        assert json.loads(said[6])["label"] == said[2]
+        assert json.loads(said[7])["id"] == "api:ada"
+        assert said[8:] == ["Ada Neri"]
+        second = MakeRun(tmp_path / "other", port)
+        assert second.process.wait(STOP_LIMIT_S) != 0
+        assert f"port {port} can't be used" in second.text
+        assert "Traceback" not in second.text
+        run.press_ctrl_c()
+        run.process.wait(STOP_LIMIT_S)
+        assert run.text.rstrip().splitlines()[-1] == "... saving the data"
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_killed_make_run_leaves_no_process_and_loses_no_data(tmp_path: Path) -> None:
+    directory = tmp_path / "local"
+    with MakeRun(directory, free_port()) as run:
+        run.wait_until_ready()
+        *_, save, _ = run.commands()
+        play(save)
+        os.killpg(run.process.pid, signal.SIGKILL)
+    with (directory / "lock").open("w") as lock:
+        # The emulator holds it until its data are saved.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    with MakeRun(directory, free_port()) as run:
+        run.wait_until_ready()
+        assert "sam deploy" not in run.text
+        *_, look_up = run.commands()
+        assert play(look_up) == "Ada Neri"
+
+
+def test_find_python_passes_over_what_only_pretends_to_be_one(tmp_path: Path) -> None:
+    shim = tmp_path / "python3.13"
+    shim.write_text("#!/bin/sh\necho 'command not found: python3.13' >&2\nexit 127\n")
+    shim.chmod(0o755)
+    found = subprocess.run(
+        [ROOT / "tools" / "find-python"],
+        env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "PYTHON": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() != str(shim)
+
+
+def test_a_python_of_the_wrong_version_is_named_and_refused(tmp_path: Path) -> None:
+    old = tmp_path / "python"
+    old.write_text("#!/bin/sh\necho '3.10 /old/python'\n")
+    old.chmod(0o755)
+    refused = subprocess.run(
+        [ROOT / "tools" / "find-python"],
+        env={**os.environ, "PYTHON": str(old)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 1
+    assert f"PYTHON={old} is no Python 3.11, 3.12 or 3.13" in refused.stderr
