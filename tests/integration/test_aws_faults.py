@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,7 +36,7 @@ class Expected(NamedTuple):
 FAILURES = [
     Expected(faults.black_hole, UnavailableError, "timeout", 2, timeout_s=0.4),
     Expected(faults.deaf, UnavailableError, "timeout", 0, timeout_s=0.4),
-    Expected(lambda: faults.delay(1.0), UnavailableError, "timeout", 2, timeout_s=0.4),
+    Expected(lambda: faults.delay(10.0), UnavailableError, "timeout", 2, timeout_s=0.4),
     Expected(faults.reset_mid_body, UnavailableError, "connection", 2),
     Expected(faults.truncated, UnavailableError, "connection", 2),
     # The first looks like a kept connection that the service ended while idle: it doesn't count.
@@ -121,7 +122,7 @@ def test_a_fault_that_passes_goes_unnoticed(
     cards: Cards, proxy: FaultProxy, fault: Callable[[], Fault]
 ) -> None:
     proxy.fault = faults.first(1, fault())
-    assert cards.get("+390244556677", timeout_s=2.0) == "Rossi"
+    assert cards.get("+390244556677", timeout_s=3.0) == "Rossi"
     assert len(proxy.requests) == 2
 
 
@@ -159,7 +160,7 @@ def test_a_connection_that_died_without_a_word_is_replaced_in_time(
     cards: Cards, proxy: FaultProxy
 ) -> None:
     proxy.freeze()
-    assert cards.get("+390244556677", timeout_s=2.0) == "Rossi"
+    assert cards.get("+390244556677", timeout_s=3.0) == "Rossi"
     assert proxy.connections == 2
     assert cards.get("+390211223344") == "Bianchi"
     assert proxy.connections == 2
@@ -172,6 +173,14 @@ def test_a_connection_opened_ahead_is_the_one_that_calls_use(
     client.connect(PATIENCE_S)
     Cards(client, table).put("+390244556677", "Rossi")
     assert proxy.connections == 1
+
+
+def test_a_long_request_does_not_wait_for_the_acknowledgement_of_its_first_part(
+    client: Client,
+) -> None:
+    client.connect(PATIENCE_S)
+    assert client._socket is not None
+    assert client._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_service_that_is_deaf_while_we_start_is_called_all_the_same(

@@ -45,12 +45,10 @@ def client(service: FaultProxy) -> Iterator[Client]:
         yield client
 
 
-def in_pieces(*pieces: bytes, close: bool = False) -> Fault:
+def in_pieces(*pieces: bytes) -> Fault:
     def handle(exchange: Exchange) -> None:
         for piece in pieces:
             exchange.send_bytes(piece)
-        if close:
-            exchange.close()
 
     return Fault("pieces", handle)
 
@@ -74,9 +72,8 @@ WELL_FORMED = {
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
     ),
-    "neither length nor chunks": in_pieces(b"HTTP/1.1 200 OK\r\n\r\n" + BODY, close=True),
     "a closing service": in_pieces(
-        b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + LENGTH + b"\r\n" + BODY, close=True
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + LENGTH + b"\r\n" + BODY
     ),
     "more than was announced": in_pieces(
         b"HTTP/1.1 200 OK\r\n" + LENGTH + b"\r\n" + BODY + b"HTTP/1.1 200 OK"
@@ -92,6 +89,15 @@ def test_an_answer_is_read_whatever_its_framing_and_so_is_the_next(
     assert client.call("GetItem", {}, timeout_s=5) == ITEM
     assert client.call("GetItem", {}, timeout_s=5) == ITEM
     assert len(service.requests) == 2
+
+
+@pytest.mark.parametrize("name", ["a closing service", "more than was announced"])
+def test_a_connection_that_cannot_be_trusted_any_more_is_not_kept(
+    service: FaultProxy, client: Client, name: str
+) -> None:
+    service.fault = WELL_FORMED[name]
+    client.call("GetItem", {}, timeout_s=5)
+    assert client._socket is None
 
 
 @pytest.mark.parametrize("name", ["a length", "chunks", "a byte at a time"])
@@ -126,6 +132,7 @@ MALFORMED = {
     "a redirect": Fault("302", lambda exchange: exchange.send(Answer(302, b""))),
     "a status of letters": in_pieces(b"HTTP/1.1 abc\r\nContent-Length: 0\r\n\r\n"),
     "a length of letters": in_pieces(b"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\n"),
+    "neither length nor chunks": in_pieces(b"HTTP/1.1 200 OK\r\n\r\n" + BODY),
     "a length below zero": in_pieces(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"),
     "a chunk of letters": in_pieces(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"
