@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import phonenumbers
-from phonenumbers import PhoneMetadata, PhoneNumberFormat
+from phonenumbers import PhoneMetadata
 
 # The numbering types that make a number valid, as libphonenumber counts them.
 TYPES = (
@@ -59,7 +59,7 @@ def build_tables() -> Tables:
         codes[str(code)] = names[0]
         doubtful[str(code)] = "".join(sorted(first_digits(metadata[0].national_prefix_for_parsing)))
         for name, data in zip(names, metadata, strict=True):
-            plans[name] = _plan(str(code), data)
+            plans[name] = _plan(str(code), data, main=metadata[0])
         assigned[str(code)] = _assigned(metadata)
     return Tables(codes, doubtful, plans, assigned)
 
@@ -87,7 +87,7 @@ def _metadata(code: int, region: str) -> PhoneMetadata:
     return data
 
 
-def _plan(code: str, data: PhoneMetadata) -> tuple[Any, ...]:
+def _plan(code: str, data: PhoneMetadata, main: PhoneMetadata) -> tuple[Any, ...]:
     general = data.general_desc
     if general is None or general.national_number_pattern is None:
         raise LookupError(f"no general description for +{code} {data.id}")
@@ -100,22 +100,25 @@ def _plan(code: str, data: PhoneMetadata) -> tuple[Any, ...]:
         general.national_number_pattern,
         tuple(general.possible_length),
         tuple(general.possible_length_local_only),
-        _trunk_is_written(data),
+        _written_without_trunk(data, main),
     )
 
 
-def _trunk_is_written(data: PhoneMetadata) -> bool:
-    """Tell whether numbers are written with the trunk prefix: `030…` in Germany, not in the US."""
+def _written_without_trunk(data: PhoneMetadata, main: PhoneMetadata) -> str:
+    """Return a regex of the numbers that are dialled without the trunk prefix at home.
+
+    All of North America's, none of Germany's, and in China the mobiles but not the landlines.
+    Regions that share a calling code write as its main region does.
+    """
     if not data.national_prefix:
-        return False
-    for kind in (data.fixed_line, data.mobile):
-        if kind is not None and kind.example_number:
-            number = phonenumbers.parse(f"+{data.country_code}{kind.example_number}")
-            written = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
-            digits = phonenumbers.normalize_digits_only(written)
-            if digits.startswith(data.national_prefix) and digits != kind.example_number:
-                return True
-    return False
+        return ""
+    bare = []
+    for form in main.number_format:
+        rule = re.sub(r"\\\d|\D", "", form.national_prefix_formatting_rule or "")
+        if not rule.startswith(data.national_prefix):
+            leading = "".join(f"(?={digits})" for digits in form.leading_digits_pattern[-1:])
+            bare.append(f"{leading}{form.pattern}")
+    return "|".join(bare)
 
 
 def _assigned(metadata: list[PhoneMetadata]) -> str:

@@ -62,26 +62,24 @@ _WITHHELD = frozenset(
 )
 _ANONYMOUS_HOST = "anonymous.invalid"
 
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-_DIGITS = re.compile(r"\+?[0-9]{2,}")
-_SCHEME = re.compile(r"\s*(sips?|tel|callto):(?://)?", re.IGNORECASE)
-_ESCAPE = re.compile(r"%([0-7][0-9A-Fa-f])")
-_IPV4 = re.compile(r"\d+(?:\.\d+){3}")
-_SEPARATORS = re.compile(r"[\s.\-/()\[\]~_\x00-\x1f\x7f]+")
-_PHONE_CONTEXT = re.compile(r";phone-context=(\+[0-9.\-()]+)", re.IGNORECASE)
+# Patterns are compiled when first used (`_regex`): a CLI in E.164 needs none of them.
+_SCHEME = r"(?i)\s*(sips?|tel|callto):(?://)?"
+_ESCAPE = r"%([0-7][0-9A-Fa-f])"
+_IPV4 = r"\d+(?:\.\d+){3}"
+_SEPARATORS = r"[\s.\-/()\[\]~_\x00-\x1f\x7f]+"
+_PHONE_CONTEXT = r"(?i);phone-context=(\+[0-9.\-()]+)"
 # An extension is only one behind a number: `x12` alone is a name.
-_EXTENSION = re.compile(
-    r"(?<=[0-9)])[\s,]*(?:;\s*ext=|(?:extension|extn|ext|interno|int|x)\.?\s*[:.]?|#)"
-    r"\s*[0-9]{1,15}\s*#?\s*$",
-    re.IGNORECASE,
+_EXTENSION = (
+    r"(?i)(?<=[0-9)])[\s,]*(?:;\s*ext=|(?:extension|extn|ext|interno|int|x)\.?\s*[:.]?|#)"
+    r"\s*[0-9]{1,15}\s*#?\s*$"
 )
 # What a dialler waits for after the number: `,,12`, `;12`, `p12`, `w12`.
-_POST_DIAL = re.compile(r"(?<=[0-9])\s*[,;pw][\s,;pw]*[0-9*#]{0,15}\s*$", re.IGNORECASE)
-_VANITY = re.compile(r"(\+?[0-9]+)[A-Za-z][0-9A-Za-z]*")
-_LEADING_WORDS = re.compile(r"^[^0-9+]*?(?=[+(]?[0-9+])")
-_TRAILING_WORDS = re.compile(r"(?<=[0-9])(?:\s+|\s*\()[^0-9]*$")
+_POST_DIAL = r"(?i)(?<=[0-9])\s*[,;pw][\s,;pw]*[0-9*#]{0,15}\s*$"
+_VANITY = r"(\+?[0-9]+)[A-Za-z](?:[0-9]*[A-Za-z]){2,}[0-9]*"
+_LEADING_WORDS = r"^[^0-9+]*?(?=[+(]?[0-9+])"
+_TRAILING_WORDS = r"(?<=[0-9])(?:\s+|\s*\()[^0-9]*$"
 # `44556677/8`: the ending of a second number, which can't be told apart from one more digit.
-_SECOND_ENDING = re.compile(r"(?<=[0-9])\s*/\s*[0-9]{1,2}\s*$")
+_SECOND_ENDING = r"(?<=[0-9])\s*/\s*[0-9]{1,2}\s*$"
 
 
 class Plan(NamedTuple):
@@ -96,7 +94,7 @@ class Plan(NamedTuple):
         general: a regex of the national numbers, roughly.
         lengths: the possible lengths of a national number.
         local: lengths that are possible only without the area code.
-        written: whether people write, and carriers deliver, the trunk prefix.
+        bare: a regex of the national numbers that are dialled without the trunk prefix.
     """
 
     code: str
@@ -107,7 +105,7 @@ class Plan(NamedTuple):
     general: str
     lengths: tuple[int, ...]
     local: tuple[int, ...]
-    written: bool
+    bare: str
 
 
 class Candidate(NamedTuple):
@@ -190,7 +188,11 @@ def read_cli(raw: str, line: Line, *, settings: Settings, external: bool = False
         text, spaced = ruled, False
         if _is_withheld(text):
             return Reading(raw, text, "withheld", shape="withheld", steps=steps)
-    if not _DIGITS.fullmatch(text) or len(text) > MAX_TEXT:
+    for prefix in ("0", line.outside_prefix):
+        # The PBX's 0 before a whole international number; no reading has a `+` inside.
+        if prefix and text.startswith(f"{prefix}+"):
+            text = text[len(prefix) :]
+    if not _is_digits(text) or len(text) > MAX_TEXT:
         return Reading(raw, text, "unreadable", steps=steps)
     exact = _exact(text, line, spaced=spaced)
     if text == _ANONYMOUS_DIGITS and not any(is_valid(c.number) for c in exact):
@@ -247,7 +249,7 @@ def index_number(raw: str, country: str, area_code: str = "") -> tuple[str, str]
         country: where numbers without a country code are from, ISO 3166 alpha-2.
         area_code: the area code of local numbers, as it follows the country code.
     """
-    if _E164.fullmatch(raw):
+    if raw[:1] == "+" and _is_digits(raw):
         number = _canonical(raw[1:])
         if number:
             return f"+{number}", ""
@@ -332,25 +334,26 @@ def _shape(text: str, exact: list[Candidate]) -> Shape:
 def _unwrap(raw: str, *, contact: bool = False) -> _Text:
     """Take the number out of whatever surrounds it; what is left has no separators."""
     text = raw[:MAX_RAW]
-    if text.isascii() and text.isdigit():
+    if _is_digits(text):
         return _Text(text, spaced=False, steps=())
     steps: list[str] = []
     if not text.isascii():
         text = _to_ascii(text)
         steps.append("other scripts' digits and signs to ASCII")
     if "%" in text:
-        text = _ESCAPE.sub(lambda m: chr(int(m[1], 16)), text)
+        text = _regex(_ESCAPE).sub(lambda m: chr(int(m[1], 16)), text)
         steps.append("percent-encoding")
     spaced = text[:1] == " " and text[1:2].isdigit()
     text = _unwrap_uri(text, steps)
-    shorter = _POST_DIAL.sub("", _EXTENSION.sub("", text))
+    shorter = _regex(_POST_DIAL).sub("", _regex(_EXTENSION).sub("", text))
     if shorter != text:
         steps.append("extension")
         text = shorter
     if contact:
-        text = _SECOND_ENDING.sub("", _TRAILING_WORDS.sub("", _LEADING_WORDS.sub("", text)))
+        for words in (_LEADING_WORDS, _TRAILING_WORDS, _SECOND_ENDING):
+            text = _regex(words).sub("", text)
     text = _squeeze(text)
-    vanity = _VANITY.fullmatch(text)
+    vanity = _regex(_VANITY).fullmatch(text)
     if vanity and len(vanity[1].lstrip("+")) <= _MAX_VANITY_START:
         text = text.upper().translate(_KEYPAD)
         steps.append("letters as on a keypad")
@@ -366,7 +369,7 @@ def _unwrap_uri(text: str, steps: list[str]) -> str:
     elif '"' in text:
         text = text.rpartition('"')[2] or text.strip('"')
         steps.append("display name")
-    scheme = _SCHEME.match(text)
+    scheme = _regex(_SCHEME).match(text)
     if scheme:
         text = text[scheme.end() :]
         steps.append(f"{scheme[1].lower()} URI")
@@ -378,11 +381,11 @@ def _unwrap_uri(text: str, steps: list[str]) -> str:
         text = user.partition(":")[0]
     elif scheme and scheme[1].lower().startswith("sip"):
         # `sip:host` has no user at all, and `sip:10.0.0.1` is not a number.
-        if _IPV4.match(text) or text.lower().startswith(_ANONYMOUS_HOST):
+        if _regex(_IPV4).match(text) or text.lower().startswith(_ANONYMOUS_HOST):
             return "anonymous" if text[:1].isalpha() else "host"
         text = text.partition(":")[0]
     if scheme or at:
-        context = _PHONE_CONTEXT.search(text)
+        context = _regex(_PHONE_CONTEXT).search(text)
         text = text.partition(";")[0].partition("?")[0]
         if context and not text.lstrip().startswith("+"):
             text = context[1] + text
@@ -407,8 +410,14 @@ def _to_ascii(text: str) -> str:
 
 def _squeeze(text: str) -> str:
     """Take the separators out; several `+` are one."""
-    text = _SEPARATORS.sub("", text)
+    text = _regex(_SEPARATORS).sub("", text)
     return "+" + text.lstrip("+") if text.startswith("+") else text
+
+
+def _is_digits(text: str) -> bool:
+    """Tell whether a text is at least two digits, perhaps with a `+` before them."""
+    digits = text[1:] if text[:1] == "+" else text
+    return len(digits) >= _MIN_NATIONAL and digits.isascii() and digits.isdigit()
 
 
 def _is_withheld(text: str) -> bool:
@@ -506,20 +515,24 @@ def _possible(text: str, line: Line, plan: Plan | None) -> Iterator[tuple[str, s
             yield from _international(text[match.end() :], "idd")
     if text[:2] == "00":
         yield from _international(text[2:], "idd")
-    lacks_trunk = plan is None or (plan.written and not text.startswith(plan.trunk))
-    digits_first = line.cli_format == "digits" or (line.cli_format == "mixed" and lacks_trunk)
+    digits_first = line.cli_format == "digits" or (
+        line.cli_format == "mixed" and (plan is None or _lacks_trunk(text, plan))
+    )
     if digits_first:
         yield from _international(text, "digits")
     if plan:
-        number = _canonical(plan.code + _strip_prefix(text, plan))
-        if number and len(number) - len(plan.code) in plan.lengths:
-            yield number, "national"
+        yield from _national(_strip_prefix(text, plan), plan, "national")
     if not digits_first:
         yield from _international(text, "digits")
     if plan and line.area_code and text[0] != "0":
-        number = _canonical(plan.code + line.area_code + text)
-        if number and len(number) - len(plan.code) in plan.lengths:
-            yield number, "local"
+        yield from _national(line.area_code + text, plan, "local")
+
+
+def _lacks_trunk(text: str, plan: Plan) -> bool:
+    """Tell whether a national number would begin otherwise: `49…` is no way to dial in Germany."""
+    if not plan.trunk or text.startswith(plan.trunk):
+        return False
+    return not (plan.bare and _regex(plan.bare).fullmatch(text))
 
 
 def _international(text: str, reason: str) -> Iterator[tuple[str, str]]:
@@ -527,6 +540,12 @@ def _international(text: str, reason: str) -> Iterator[tuple[str, str]]:
     code = _calling_code(number)
     length = len(number) - len(code)
     if code and any(length in plan.lengths for plan in _regions(code)):
+        yield number, reason
+
+
+def _national(national: str, plan: Plan, reason: str) -> Iterator[tuple[str, str]]:
+    number = _canonical(plan.code + national) if len(national) in plan.lengths else ""
+    if number:
         yield number, reason
 
 
@@ -668,7 +687,7 @@ def _strip_prefix(national: str, plan: Plan) -> str:
 
 
 def _text_problem(text: str) -> str:
-    if _is_withheld(text) or not _DIGITS.fullmatch(text):
+    if _is_withheld(text) or not _is_digits(text):
         return "not a number"
     return "too many digits for one number" if len(text) > MAX_TEXT else ""
 
