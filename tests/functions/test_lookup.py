@@ -118,6 +118,8 @@ def test_every_spelling_of_the_number_s_field_is_understood(phone: Phone, field:
         ("/v1/lookup", f"&key={PBX}", {}),
         (f"/v1/k/{PBX}/lookup", "", {}),
         (f"//v1/k/{PBX}/lookup", "", {}),
+        (f"/v1/k/{PBX}/lookup", "", {"authorization": "Basic Og=="}),
+        (f"/v1/k/{PBX}/lookup", "", {"authorization": "Basic", "x-api-key": " "}),
         ("//v1/lookup", "", {"x-api-key": PBX}),
         ("/v1//lookup/", "", {"x-api-key": PBX}),
     ],

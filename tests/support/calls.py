@@ -6,10 +6,9 @@ import base64
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from centralino.domain.naming import name_contact
-
 from centralino.domain.card import Card, Holder
 from centralino.domain.keys import ApiKey, hash_key
+from centralino.domain.naming import name_contact
 from centralino.ports.store import Read, TenantItems
 
 if TYPE_CHECKING:

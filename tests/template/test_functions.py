@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pack_artifact import pack
 from tests.support.template import ROOT, Stack, declared, references
-from tools.pack_artifact import pack
 
 if TYPE_CHECKING:
     from pathlib import Path

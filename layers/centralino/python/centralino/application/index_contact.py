@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from centralino.domain import characters
 from centralino.domain.card import Holder
 from centralino.domain.contact import ID_PATTERN, MAX_NUMBERS, NUMBER_KINDS, Contact
 from centralino.domain.errors import PayloadError
@@ -58,7 +59,8 @@ def index_contact(contact: Contact, line: Line) -> Indexed:
             primary=primary,
             parts=named.parts,
             person=named.person,
-            company=contact.company,
+            # A PBX may show this field as well as the label.
+            company=characters.clean(contact.company),
             company_key=named.company_key,
             name=named.name,
             customer_code=contact.customer_code,

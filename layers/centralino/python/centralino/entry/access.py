@@ -47,16 +47,18 @@ def presented_key(request: Request) -> Presented:
     Takes the key out of the request's path. Several PBXs can do just one of these.
     """
     in_path = request.path_key()
-    key = request.headers.get("x-api-key", "").strip()
+    key = request.headers.get("x-api-key", "").strip() or _authorized(request)
     if key:
         return Presented(key, in_url=False)
-    scheme, _, value = request.headers.get("authorization", "").strip().partition(" ")
-    value = value.strip()
-    if scheme.lower() == "bearer" and value:
-        return Presented(value, in_url=False)
-    if scheme.lower() == "basic" and value:
-        return Presented(_basic_password(value), in_url=False)
     return Presented(in_path or request.query().get("key", ""), in_url=True)
+
+
+def _authorized(request: Request) -> str:
+    """Return the key in the Authorization header; some PBXs send Basic with nothing in it."""
+    scheme, _, value = request.headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() == "basic":
+        return _basic_password(value.strip())
+    return value.strip() if scheme.lower() == "bearer" else ""
 
 
 class Door:
