@@ -46,7 +46,8 @@ def pack(
         bytecode: compile; needs the Python that the functions run on.
 
     Raises:
-        PackError: the sources disagree, aren't pure, don't compile, or this is another Python.
+        PackError: the sources aren't there, disagree, aren't pure or don't compile, or this is
+            another Python than the functions'.
     """
     if bytecode and sys.version_info[:2] != RUNTIME:
         raise PackError(
@@ -63,6 +64,8 @@ def pack(
 
 
 def _merge(source: Path, target: Path) -> None:
+    if not source.is_dir():
+        raise PackError(f"there is no folder {source}")
     for path in sorted(source.rglob("*")):
         relative = path.relative_to(source)
         if path.is_dir() or any(map(_is_ballast, relative.parts)):
