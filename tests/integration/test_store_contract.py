@@ -106,6 +106,11 @@ def memory() -> MemoryBench:
     return MemoryBench(MemoryStores())
 
 
+def memory_of(bench: MemoryBench) -> MemoryDynamo:
+    assert isinstance(bench.stores, MemoryStores)
+    return bench.stores.dynamo
+
+
 def contact(
     contact_id: str = "crm:1",
     version: int = 1,
@@ -327,6 +332,9 @@ def test_a_version_that_no_client_could_hold_is_refused(bench: Bench) -> None:
     for version in (-1, 2**53 - 1):
         with pytest.raises(PayloadError, match=r"^version: "):
             save(bench, contact(version=version))
+    for version in (-1, 2**53):
+        with pytest.raises(PayloadError, match=r"^version: "):
+            bench.contacts.delete("crm:1", version)
 
 
 def test_a_key_that_is_no_number_is_refused(bench: Bench) -> None:
@@ -494,6 +502,10 @@ def test_settings_saved_by_an_administrator_leave_the_block_lengths_alone(bench:
     assert (after.block_lengths, after.exten_pattern, after.version) == ((8,), "2.", 2)
 
 
+def test_a_number_that_nobody_has_has_no_holders(bench: Bench) -> None:
+    assert bench.contacts.holders(NUMBER) == ((), 0, "")
+
+
 def test_a_block_of_a_tenant_that_is_not_there_is_refused(bench: Bench) -> None:
     with pytest.raises(NotFoundError):
         save(bench, contact("crm:1", 1, BLOCK))
@@ -531,6 +543,20 @@ def test_contacts_with_a_number_that_cannot_be_indexed_are_listed_until_it_can(
     assert len(bench.contacts.page().contacts) == 2
     save(bench, contact("crm:1", 2))
     assert bench.contacts.page(problems=True).contacts == ()
+
+
+def test_a_contact_that_the_index_lists_after_it_has_gone_is_not_shown(
+    memory: MemoryBench,
+) -> None:
+    save(memory, contact("crm:1")._replace(numbers=(ContactNumber("x", problem="no number"),)))
+    save(memory, contact("crm:2"))
+    dynamo = memory_of(memory)
+    del dynamo.items["T#acme#C#crm:2"]
+    [entry] = dynamo.items["T#acme#C#crm:1"].values()
+    entry["doc"] = {"S": "{}"}
+    assert [it.id for it in memory.contacts.page().contacts] == ["crm:1"]
+    assert memory.contacts.page(problems=True).contacts == ()
+    assert memory.contacts.purge() == 1
 
 
 def test_a_cursor_that_is_not_ours_is_refused(bench: Bench) -> None:
@@ -696,11 +722,6 @@ def test_a_call_that_asks_for_nothing_sends_nothing(bench: Bench) -> None:
 
 
 # --- what DynamoDB Local doesn't show -----------------------------------------------------------
-
-
-def memory_of(bench: MemoryBench) -> MemoryDynamo:
-    assert isinstance(bench.stores, MemoryStores)
-    return bench.stores.dynamo
 
 
 def conflict(items: int) -> AwsError:

@@ -109,15 +109,14 @@ class MemoryDynamo:
         if "IndexName" in payload:
             assert (payload["IndexName"], match[1]) == ("list", "lpk")
             assert not payload.get("ConsistentRead"), "an index is never consistent"
-            entries = sorted(self._lists.get(values[match[2]]["S"], ()), key=_as_bytes)
-            found = [self.items[pk][sk] for lsk, pk, sk in entries if lsk.startswith(prefix)]
-            names = ["pk", "sk", "lpk", "lsk"]
-            place = _as_bytes(tuple(start[n]["S"] for n in ("lsk", "pk", "sk"))) if start else None
+            lpk = values[match[2]]["S"]
+            entries = sorted(self._lists.get(lpk, ()), key=_as_bytes)
+            names = ["lsk", "pk", "sk", "lpk"]
+            place = _as_bytes(tuple(start[name]["S"] for name in names[:3])) if start else ()
             after = [
-                {name: item[name] for name in names}
-                for item in found
-                if place is None
-                or _as_bytes(tuple(item[n]["S"] for n in ("lsk", "pk", "sk"))) > place
+                {name: {"S": text} for name, text in zip(names, (*entry, lpk), strict=True)}
+                for entry in entries
+                if entry[0].startswith(prefix) and _as_bytes(entry) > place
             ]
         else:
             names = ["pk", "sk"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from centralino.adapters.store.contacts import DynamoContactStore
 from centralino.application.check_settings import check_settings
 from centralino.application.create_key import create_key
 from centralino.application.create_tenant import create_tenant
@@ -92,6 +93,27 @@ def test_an_edit_by_hand_of_an_erased_contact_is_told_why_it_fails(stores: Memor
     erase_person(contacts, "api:1")
     with pytest.raises(ConflictError, match="erased"):
         save_contact(contacts, person(), LINE, now_ms=NOW_MS)
+
+
+class Meddler(DynamoContactStore):
+    """A store in which somebody else is faster than whoever has just read a contact."""
+
+    def get(self, contact_id: str) -> Contact | None:
+        stored = super().get(contact_id)
+        if stored:
+            super().save(stored._replace(version=stored.version + 1_000_000), {})
+        return stored
+
+
+def test_an_edit_by_hand_that_meets_a_faster_one_is_told_to_try_again(
+    stores: MemoryStores,
+) -> None:
+    meddler = Meddler(stores.client, stores.table, "acme")
+    save_contact(meddler, person(version=NOW_MS + 1), LINE, now_ms=NOW_MS)
+    with pytest.raises(ConflictError, match="try again"):
+        save_contact(meddler, person(), LINE, now_ms=NOW_MS)
+    with pytest.raises(ConflictError, match="try again"):
+        delete_contact(meddler, "api:1", now_ms=NOW_MS)
 
 
 def test_a_late_version_from_a_source_is_stale_and_no_error(stores: MemoryStores) -> None:

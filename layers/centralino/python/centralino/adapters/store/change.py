@@ -534,11 +534,15 @@ class _Plan:
 
     def _leave(self, number: str) -> None:
         if self._is_lost(number):
-            # What we know may be old: without this the contact could stay on a card for good.
+            # What we know may be old: without this the contact could stay on a card, or beside an
+            # overfull one, for good.
             check = {
                 "Key": card_key(self._tenant, number),
-                "ConditionExpression": "attribute_not_exists(#0)",
+                "ConditionExpression": (
+                    "attribute_not_exists(#0) AND (attribute_not_exists(n) OR n <= :max)"
+                ),
                 "ExpressionAttributeNames": {"#0": self._attribute},
+                "ExpressionAttributeValues": {":max": {"N": str(self._room)}},
             }
             self._act("ConditionCheck", check, number)
         elif self._is_overfull(number):
