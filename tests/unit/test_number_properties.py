@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from centralino.domain.number import MAX_KEYS, decide, index_number, mask, read_cli, variants
@@ -37,6 +37,7 @@ LINES = st.builds(
 SETTINGS = Settings("demo", extens={"21": ""}, exten_pattern="4[0-9]", block_lengths=(9, 8, 5))
 
 
+@settings(deadline=None)
 @given(TEXTS, LINES, st.booleans())
 @example(cli="0" * 256, line=Line(), external=False)
 @example(cli="+" * 300, line=Line(), external=False)
@@ -52,6 +53,7 @@ def test_any_text_gives_an_answer(cli: str, line: Line, external: bool) -> None:
         assert candidate.number.startswith(candidate.key.rstrip("*"))
 
 
+@settings(deadline=None)
 @given(TEXTS, LINES)
 def test_a_number_that_was_understood_is_understood_as_itself(cli: str, line: Line) -> None:
     for candidate in read_cli(cli, line, settings=SETTINGS).candidates:
@@ -60,6 +62,7 @@ def test_a_number_that_was_understood_is_understood_as_itself(cli: str, line: Li
         assert index_number(candidate.number, "") == (candidate.number, "")
 
 
+@settings(deadline=None)
 @given(TEXTS, st.one_of(st.sampled_from(COUNTRIES), st.text(max_size=3)))
 def test_indexing_twice_changes_nothing(raw: str, country: str) -> None:
     key, problem = index_number(raw, country)
@@ -68,6 +71,7 @@ def test_indexing_twice_changes_nothing(raw: str, country: str) -> None:
         assert index_number(key, country) == (key, "")
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"\A\+?[0-9]{3,12}\*\Z"), st.sampled_from(COUNTRIES))
 def test_a_block_is_stored_once(raw: str, country: str) -> None:
     key, problem = index_number(raw, country)
@@ -76,6 +80,7 @@ def test_a_block_is_stored_once(raw: str, country: str) -> None:
         assert index_number(key, country) == (key, "")
 
 
+@settings(deadline=None)
 @given(TEXTS, LINES)
 def test_whatever_contacts_there_are_one_or_several_or_none_is_chosen(cli: str, line: Line) -> None:
     reading = read_cli(cli, line, settings=SETTINGS)
@@ -90,6 +95,7 @@ def test_whatever_contacts_there_are_one_or_several_or_none_is_chosen(cli: str, 
         assert {key for key, _ in decision.lost} | chosen >= keys
 
 
+@settings(deadline=None)
 @given(TEXTS, LINES)
 def test_a_crm_is_searched_for_each_spelling_once(cli: str, line: Line) -> None:
     reading = read_cli(cli, line, settings=SETTINGS)
@@ -99,6 +105,7 @@ def test_a_crm_is_searched_for_each_spelling_once(cli: str, line: Line) -> None:
     assert exact <= set(spelled)
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_a_log_never_holds_a_whole_number(number: str) -> None:
     shown = mask(number)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from centralino.domain.errors import PayloadError
@@ -84,6 +84,7 @@ _PIECES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(_PIECES)
 def test_the_count_is_never_below_the_ways_that_a_matcher_has(pattern: str) -> None:
     """Compare with a matcher that tries every way and counts them, on texts that never match."""
