@@ -47,7 +47,10 @@ def client(service: FaultProxy) -> Iterator[Client]:
 
 def in_pieces(*pieces: bytes) -> Fault:
     def handle(exchange: Exchange) -> None:
-        for piece in pieces:
+        first, *others = pieces
+        exchange.send_bytes(first)
+        for piece in others:
+            exchange.wait(0.001)  # or the system might join them
             exchange.send_bytes(piece)
 
     return Fault("pieces", handle)
@@ -78,6 +81,9 @@ WELL_FORMED = {
     "more than was announced": in_pieces(
         b"HTTP/1.1 200 OK\r\n" + LENGTH + b"\r\n" + BODY + b"HTTP/1.1 200 OK"
     ),
+    "more than was announced, in two parts": in_pieces(
+        b"HTTP/1.1 200 OK\r\n" + LENGTH + b"\r\n" + BODY[:9], BODY[9:] + b"HTTP/1.1 200 OK"
+    ),
 }
 
 
@@ -91,7 +97,10 @@ def test_an_answer_is_read_whatever_its_framing_and_so_is_the_next(
     assert len(service.requests) == 2
 
 
-@pytest.mark.parametrize("name", ["a closing service", "more than was announced"])
+@pytest.mark.parametrize(
+    "name",
+    ["a closing service", "more than was announced", "more than was announced, in two parts"],
+)
 def test_a_connection_that_cannot_be_trusted_any_more_is_not_kept(
     service: FaultProxy, client: Client, name: str
 ) -> None:
@@ -261,6 +270,15 @@ def test_a_call_that_is_interrupted_leaves_nothing_for_the_next(
 
     service.fault = WELL_FORMED["a length"]
     assert client.call("GetItem", {}, timeout_s=5) == ITEM
+
+
+def test_a_host_is_reached_at_whichever_of_its_addresses_answers(service: FaultProxy) -> None:
+    service.fault = WELL_FORMED["a length"]
+    port = service.endpoint.rpartition(":")[2]
+    # Where the name has an IPv6 address too, it comes first, and nobody listens there.
+    env = {**ENV, "AWS_ENDPOINT_URL": f"http://localhost:{port}"}
+    with closing(Client("dynamodb", env=env)) as client:
+        assert client.call("GetItem", {}, timeout_s=5) == ITEM
 
 
 def test_nobody_at_the_address_is_a_failed_connection() -> None:

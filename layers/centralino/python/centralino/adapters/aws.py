@@ -384,9 +384,9 @@ class _Stream:
         self._connection = connection
         self._limit = limit
 
-    def _receive(self, size: int) -> bytes:
+    def _receive(self) -> bytes:
         self._connection.settimeout(_left(self._limit))
-        data = self._connection.recv(min(size, _RECEIVE))
+        data = self._connection.recv(_RECEIVE)
         if not data:
             raise ConnectionError("closed in the middle of an answer")
         return data
@@ -395,20 +395,21 @@ class _Stream:
         """Return the next bytes, as many as asked for."""
         if size < 0:
             raise ValueError("a length below zero")
-        parts = [self.data[:size]]
-        self.data = self.data[size:]
-        missing = size - len(parts[0])
-        while missing:
-            parts.append(self._receive(missing))
+        parts = [self.data]
+        missing = size - len(self.data)
+        while missing > 0:
+            parts.append(self._receive())
             missing -= len(parts[-1])
-        return b"".join(parts)
+        data = b"".join(parts)
+        self.data = data[size:]
+        return data[:size]
 
     def take_until(self, mark: bytes) -> bytes:
         """Return what precedes a mark, and skip the mark."""
         while mark not in self.data:
             if len(self.data) > _HEAD_LIMIT:
                 raise ValueError("a head without an end")
-            self.data += self._receive(_RECEIVE)
+            self.data += self._receive()
         taken, _, self.data = self.data.partition(mark)
         return taken
 
