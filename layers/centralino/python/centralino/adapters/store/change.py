@@ -26,6 +26,7 @@ from centralino.adapters.store.table import (
     attribute_of,
     card_key,
     contact_key,
+    dump,
     read_holder,
     write_holder,
 )
@@ -152,7 +153,7 @@ def write_contact(contact: Contact) -> str:
     fields = {name: value for name, value in zip(contact._fields, contact, strict=True) if value}
     del fields["id"]
     fields.pop("version", None)
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return dump(fields)
 
 
 def read_contact(contact_id: str, stored: Stored) -> Contact:
@@ -456,7 +457,7 @@ class _Plan:
         if target.doc:
             item["digest"] = {"S": target.digest}
             item["doc"] = {"S": target.doc}
-            item["held"] = {"S": json.dumps(target.held, separators=(",", ":"))}
+            item["held"] = {"S": dump(target.held)}
         else:
             item["expires_at"] = {"N": str(target.expires_at)}
         self._act("Put", {"Item": item, **condition}, "")

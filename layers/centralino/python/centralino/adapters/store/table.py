@@ -62,6 +62,8 @@ Value = dict[str, Any]
 Item = dict[str, Value]
 
 SCHEMA = "1"
+# Text inside of items: what a name costs to store is its letters, so they are not escaped.
+dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 LIST_INDEX = "list"
 SHARDS = 16
 
@@ -126,7 +128,7 @@ def write_holder(holder: Holder) -> str:
     values[1] = int(holder.primary)
     while values and not values[-1]:
         values.pop()
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    return dump(values)
 
 
 def read_holder(contact_id: str, text: str) -> Holder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import secrets
 import time
@@ -12,6 +11,7 @@ from centralino.adapters.aws import AwsError
 from centralino.adapters.store.change import is_passing
 from centralino.adapters.store.table import (
     SCHEMA,
+    dump,
     key_key,
     read_key_item,
     read_settings_item,
@@ -184,7 +184,7 @@ class DynamoTenantStore:
         item = key_key(self.tenant, key.hash) | {
             "type": {"S": "ApiKey"},
             "sv": {"N": SCHEMA},
-            "doc": {"S": json.dumps(doc, ensure_ascii=False, separators=(",", ":"))},
+            "doc": {"S": dump(doc)},
         }
         if key.expires_at:
             item["expires_at"] = {"N": str(key.expires_at)}
@@ -240,4 +240,4 @@ def write_settings(settings: Settings) -> str:
     line = settings.line._asdict()
     line["rules"] = [rule._asdict() for rule in settings.line.rules]
     fields |= {"line": line, "label": settings.label._asdict()}
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return dump(fields)
