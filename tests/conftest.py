@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 import local_stack as local
 from centralino.adapters.aws import Client
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from tests.support.dynamodb_local import DynamoDBLocal
 
 IN_CI = os.environ.get("CI", "").lower() == "true"
+
+# On top of Hypothesis's own profile (its `ci` one where CI is set): no test is about time.
+settings.register_profile("centralino", settings.default, deadline=None)
+settings.load_profile("centralino")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
