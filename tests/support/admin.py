@@ -11,6 +11,7 @@ from centralino.adapters.store.dynamo import DynamoCallStore
 from centralino.adapters.store.tenants import DynamoTenantStore
 from centralino.application.create_key import create_key
 from centralino.application.create_tenant import create_tenant
+from centralino.domain.errors import UnavailableError
 from centralino.domain.keys import ROLES
 from centralino.domain.settings import Line, Settings
 from centralino.entry.access import Door
@@ -20,6 +21,8 @@ from tests.support.memory_dynamo import MemoryDynamo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from centralino.adapters.store.sender import Sender
 
 TABLE = "centralino"
 ORIGIN = "https://crm.acme.example"
@@ -37,18 +40,57 @@ class Reply(NamedTuple):
         return json.loads(self.text)
 
 
+class DeskClock(Clock):
+    """A clock that moves on by `step_s` seconds whenever somebody looks at it."""
+
+    step_s = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.step_s
+        return self.now
+
+
+class BreakableDynamo(MemoryDynamo):
+    """DynamoDB that fails once, at a request to come.
+
+    Attributes:
+        breaks_in: how many requests still go through; negative for all.
+        fault: what is raised then.
+    """
+
+    breaks_in: int = -1
+    fault: Exception = UnavailableError("timeout")
+
+    def call(
+        self, operation: str, payload: Mapping[str, Any], *, timeout_s: float
+    ) -> dict[str, Any]:
+        self.breaks_in -= 1
+        if self.breaks_in == -1:
+            raise self.fault
+        return super().call(operation, payload, timeout_s=timeout_s)
+
+
 class Desk:
     """The admin API and two tenants, `acme` and `other`, with a key of every role each.
 
+    Args:
+        cache_s: how long keys and settings are believed, seconds.
+        client: sends requests to a real engine instead.
+        table: the table's name there.
+
     Attributes:
         clock: stands still until it is told to move.
-        dynamo: what is stored, and faults on demand.
+        dynamo: what is stored in memory, and faults on demand.
         keys: tenant -> role -> key.
     """
 
-    def __init__(self, cache_s: float = 0) -> None:
-        self.clock = Clock()
-        self.dynamo = MemoryDynamo(TABLE)
+    def __init__(
+        self, cache_s: float = 0, *, client: Sender | None = None, table: str = TABLE
+    ) -> None:
+        self.clock = DeskClock()
+        self.dynamo = BreakableDynamo(TABLE)
+        self._client = client or self.dynamo
+        self._table = table
         self.keys: dict[str, dict[str, str]] = {}
         self.api = AdminApi(
             Door(self.call_store(), self.clock, cache_s),
@@ -60,16 +102,16 @@ class Desk:
             self.add_tenant(tenant)
 
     def call_store(self) -> DynamoCallStore:
-        return DynamoCallStore(self.dynamo, TABLE)
+        return DynamoCallStore(self._client, self._table)
 
     def contacts(self, tenant: str = "acme") -> DynamoContactStore:
         return DynamoContactStore(
-            self.dynamo, TABLE, tenant, now=self.clock, pause=lambda _seconds: None
+            self._client, self._table, tenant, now=self.clock, pause=lambda _seconds: None
         )
 
     def tenants(self, tenant: str = "acme") -> DynamoTenantStore:
         return DynamoTenantStore(
-            self.dynamo, TABLE, tenant, now=self.clock, pause=lambda _seconds: None
+            self._client, self._table, tenant, now=self.clock, pause=lambda _seconds: None
         )
 
     def add_tenant(self, tenant: str) -> None:
@@ -88,7 +130,7 @@ class Desk:
         body: object = None,
         *,
         key: str | None = None,
-        query: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Send a request; without a key of its own it comes from acme's administrator."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 from typing import Any
 
@@ -23,8 +24,9 @@ settings and keys of a tenant.
 
 A key names its tenant and its role. It comes as `x-api-key`, as the password of Basic \
 authentication (the user name doesn't matter) or as a Bearer token; a key of role pbx or crm also \
-as `?key=` or, for the lookup, in the path: `/v1/k/{key}/lookup`. What belongs to another tenant is \
-answered exactly as what doesn't exist. Errors are problem documents (RFC 9457) that name the field."""
+as `?key=` or, for the lookup, in the path: `/v1/k/{key}/lookup`. What belongs to another tenant \
+is answered exactly as what doesn't exist. Errors are problem documents (RFC 9457) that name the \
+field."""
 
 _SECURITY_SCHEMES = {
     "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
@@ -62,9 +64,11 @@ def build_document() -> dict[str, Any]:
         title="Centralino", version=VERSION, description=_DESCRIPTION
     )
     document: dict[str, Any] = json.loads(text)
+    told = _docstrings()
     for path, item in document["paths"].items():
         resource = path.split("/")[2]
         for method, operation in item.items():
+            operation["description"] = told[path, method]
             _complete(operation, resource, method)
     document["paths"]["/v1/lookup"] = {"get": _lookup("get"), "post": _lookup("post")}
     document["paths"] = dict(sorted(document["paths"].items()))
@@ -81,6 +85,15 @@ def build_document() -> dict[str, Any]:
         "securitySchemes": _SECURITY_SCHEMES,
     }
     return document
+
+
+def _docstrings() -> dict[tuple[str, str], str]:
+    """Return what each route's function says of itself, by path and method."""
+    routes = (*resolver._static_routes, *resolver._dynamic_routes)  # noqa: SLF001 - no other way
+    return {
+        (route.openapi_path, route.method.lower()): inspect.getdoc(route.func) or ""
+        for route in routes
+    }
 
 
 def _complete(operation: dict[str, Any], resource: str, method: str) -> None:

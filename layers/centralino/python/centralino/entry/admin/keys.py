@@ -1,16 +1,13 @@
 """`/v1/keys`: list, make, revoke. A key itself is shown once, when it is made."""
 
 # The annotations of routes are read at run time, so they are not postponed.
-from typing import Annotated
-
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from centralino.application.create_key import create_key
 from centralino.application.list_keys import ListedKey, list_keys
 from centralino.application.revoke_key import revoke_key
 from centralino.domain.errors import ConflictError, ForbiddenError, NotFoundError
-from centralino.entry.admin.models import KeyCreated, KeyList, KeyOut, NewKey, moment
+from centralino.entry.admin.models import KeyCreated, KeyIdPath, KeyList, KeyOut, NewKey, moment
 from centralino.entry.admin.session import Session, new_router, session_of
 
 router = new_router()
@@ -48,9 +45,7 @@ def make_key(body: NewKey) -> KeyCreated:
 
 
 @router.delete("/v1/keys/<key_id>", summary="Revoke a key", tags=["keys"], status_code=204)
-def delete_key(
-    key_id: Annotated[str, Path(max_length=64, description="From the list of keys")],
-) -> Response[None]:
+def delete_key(key_id: KeyIdPath) -> Response[None]:
     """Revoke a key. Functions that are running believe it for up to 30 seconds more.
 
     The last admin key stays: nobody could make another one. A supervisor may revoke keys of role

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NoReturn
 from urllib.parse import unquote
 
+from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -30,6 +31,7 @@ MAX_BATCH = 100
 MAX_VERSION = (
     2**53 - 2
 )  # what JavaScript can still count, less one that the store keeps for erasure
+DATE_TIME = "a date and time with its offset, as 2026-11-21T09:00:00Z"
 # The source of a contact that no other system sent here.
 OWN_SOURCE = "api"
 
@@ -68,8 +70,16 @@ Printable = Annotated[str, AfterValidator(_printable), Field(json_schema_extra=_
 Word = Annotated[Printable, StringConstraints(max_length=64)]
 Name = Annotated[Printable, StringConstraints(max_length=200)]
 Number = Annotated[Printable, StringConstraints(min_length=1, max_length=64)]
-# Strict would refuse the text that JSON has instead of a time.
-Moment = Annotated[AwareDatetime, Field(strict=False)]
+
+
+def _as_text(value: object) -> object:
+    if not isinstance(value, str):
+        refuse(DATE_TIME)
+    return value
+
+
+# Strict would refuse the text that JSON has instead of a time; not strict takes numbers as well.
+Moment = Annotated[AwareDatetime, BeforeValidator(_as_text), Field(strict=False)]
 
 
 def full_id(contact_id: str) -> str:
@@ -84,11 +94,31 @@ def full_id(contact_id: str) -> str:
     return full
 
 
+_ID_CHARACTERS = r"[^#\u0000-\u001f\u007f-\u009f]"
+_ID_SCHEMA = {
+    "pattern": rf"^([a-z0-9_-]{{1,32}}:{_ID_CHARACTERS}{{1,200}}|"
+    rf"{_ID_CHARACTERS.replace('#', '#:')}{{1,200}})$"
+}
 ContactId = Annotated[
-    Printable, StringConstraints(min_length=1, max_length=233), AfterValidator(full_id)
+    str, AfterValidator(_printable), AfterValidator(full_id), Field(json_schema_extra=_ID_SCHEMA)
 ]
-# A contact's id as a path holds it: percent-encoded.
-ContactIdPath = Annotated[str, BeforeValidator(unquote), AfterValidator(full_id)]
+# Ids as a path holds them: percent-encoded.
+ContactIdPath = Annotated[
+    str,
+    BeforeValidator(unquote),
+    AfterValidator(full_id),
+    Path(
+        description="`source:id`; without a source it is `api`",
+        examples=["hubspot:17"],
+        json_schema_extra=_ID_SCHEMA,
+    ),
+]
+KeyIdPath = Annotated[
+    str,
+    BeforeValidator(unquote),
+    StringConstraints(max_length=64),
+    Path(description="From the list of keys", examples=["3f1c0a9be2d4"]),
+]
 
 
 def moment(seconds: float) -> datetime:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from centralino.domain.errors import CentralinoError, PayloadError, UnavailableError
+from centralino.entry.admin.models import DATE_TIME
 from centralino.entry.http import answer, problem_of
 from centralino.entry.observability import describe, emit
 
@@ -45,11 +46,11 @@ _EXPECTED = {
     "literal_error": "{expected}",
     "greater_than_equal": "at least {ge}",
     "less_than_equal": "at most {le}",
-    "datetime_type": "a date and time with its offset, as 2026-11-21T09:00:00Z",
-    "datetime_parsing": "a date and time with its offset, as 2026-11-21T09:00:00Z",
-    "datetime_from_date_parsing": "a date and time with its offset, as 2026-11-21T09:00:00Z",
-    "datetime_object_invalid": "a date and time with its offset, as 2026-11-21T09:00:00Z",
-    "timezone_aware": "a date and time with its offset, as 2026-11-21T09:00:00Z",
+    "datetime_type": DATE_TIME,
+    "datetime_parsing": DATE_TIME,
+    "datetime_from_date_parsing": DATE_TIME,
+    "datetime_object_invalid": DATE_TIME,
+    "timezone_aware": DATE_TIME,
 }
 
 
@@ -109,9 +110,16 @@ def parse_json(text: str) -> Any:  # noqa: ANN401 - JSON is anything
         PayloadError: it is no JSON, or holds what JSON can't (`NaN`, the same field twice).
     """
     try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        content = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         raise PayloadError("body", "JSON") from None
+    if "\\ud" in text.lower():
+        # Half of a surrogate pair is JSON, but no text: neither the store nor an answer takes it.
+        try:
+            json.dumps(content, ensure_ascii=False).encode()
+        except UnicodeError:
+            raise PayloadError("body", "JSON whose text is valid Unicode") from None
+    return content
 
 
 def _refuse_constant(name: str) -> None:
@@ -126,7 +134,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _expected(error: Mapping[str, Any]) -> str:
-    template = _EXPECTED.get(error["type"])
+    kind = error["type"]
+    if kind in ("too_long", "too_short") and isinstance(error["input"], str):
+        kind = f"string_{kind}"
+    template = _EXPECTED.get(kind)
     if template is None:
         return "something else"
     return template.format_map(error.get("ctx") or {})

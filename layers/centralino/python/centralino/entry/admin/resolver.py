@@ -48,8 +48,11 @@ def _broken(error: Exception) -> Response[str]:
 def _no_route(_error: NoRouteError) -> Response[str]:
     """Tell a path that there is not from a method that it doesn't have."""
     path = resolver.current_event.path
-    routes = (*resolver._static_routes, *resolver._dynamic_routes)  # noqa: SLF001 - shown nowhere else
-    methods = sorted({route.method for route in routes if route.rule.match(path)})
+    # A path that is spelled out is no contact of that name.
+    for routes in (resolver._static_routes, resolver._dynamic_routes):  # noqa: SLF001 - no other way
+        methods = sorted({route.method for route in routes if route.rule.match(path)})
+        if methods:
+            break
     if not methods:
         return _broken(NotFoundError("there is nothing at this path"))
     allow = ", ".join(methods)
