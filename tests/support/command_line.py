@@ -1,0 +1,73 @@
+"""The command `centralino` at a desk of its own, before a service in memory."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from typer.testing import CliRunner
+
+from centralino_cli.desk import Desk
+from centralino_cli.main import app
+from tests.support.admin import Desk as Office
+from tests.support.service import ServiceTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from centralino.adapters.store.sender import Sender
+
+URL = "https://centralino.example"
+
+
+class Outcome(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - JSON
+        return json.loads(self.out)
+
+
+class CommandLine:
+    """Types commands.
+
+    Attributes:
+        office: the service's other side: its store, clock and keys.
+        service: what requests went there.
+        env: the environment variables.
+        folder: the current folder.
+    """
+
+    def __init__(
+        self, folder: Path, dynamodb: Callable[[Mapping[str, str]], Sender] | None = None
+    ) -> None:
+        self.office = Office()
+        self.service = ServiceTransport(self.office)
+        self.env = {"CENTRALINO_URL": URL, "CENTRALINO_KEY": self.office.keys["acme"]["admin"]}
+        self.folder = folder
+        self._dynamodb = dynamodb or (lambda _env: self.office.dynamo)
+
+    def run(self, *words: object) -> Outcome:
+        """Type a command and wait for its end."""
+        desk = Desk(
+            self.env,
+            self.folder,
+            transport=self.service,
+            dynamodb=self._dynamodb,
+            now=self.office.clock,
+        )
+        result = CliRunner().invoke(app, [str(word) for word in words], obj=desk)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Outcome(result.exit_code, result.stdout, result.stderr)
+
+    def done(self, *words: object) -> Outcome:
+        """Type a command that has to succeed."""
+        outcome = self.run(*words)
+        assert outcome.code == 0, outcome
+        return outcome

@@ -1,0 +1,150 @@
+"""What the commands find around them: the environment, the folder, the network and the clock.
+
+| variable | meaning |
+|---|---|
+| `CENTRALINO_URL` | the service, as `https://abc123.execute-api.eu-south-1.amazonaws.com` |
+| `CENTRALINO_KEY` | the API key; it names the tenant |
+| `CENTRALINO_TABLE` | the DynamoDB table's name, for what goes straight to it |
+| `CENTRALINO_TENANT` | the tenant, for what goes straight to the table |
+| `AWS_*` | region and credentials, as for any tool of AWS |
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import typer
+
+from centralino.adapters.aws import Client
+from centralino_cli.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import httpx
+
+    from centralino.adapters.store.sender import Sender
+
+DEMO_FILE = Path(".local") / "demo.json"
+# What is wrong with the words of a command; 1 is what went wrong while doing it.
+USAGE = 2
+
+
+class CommandError(Exception):
+    """A command can't do its work; its text is one line for whoever typed it.
+
+    Args:
+        message: what is wrong and what was expected.
+        code: the exit code.
+    """
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Access(NamedTuple):
+    """How to reach the service: its URL, the API key, and where they were found."""
+
+    url: str
+    key: str
+    note: str = ""
+
+
+class Desk:
+    """What the commands find around them; a test makes its own.
+
+    Args:
+        env: the environment variables.
+        folder: the current folder.
+        transport: how HTTP requests leave; the network if None.
+        dynamodb: builds a client of DynamoDB from an environment; one for each thread.
+        now: the time, seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        env: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        dynamodb: Callable[[Mapping[str, str]], Sender] | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.env = os.environ if env is None else env
+        self.folder = folder or Path.cwd()
+        self.transport = transport
+        self.dynamodb = dynamodb or _client
+        self.now = now
+
+    def find_access(self, url: str = "", key: str = "") -> Access | None:
+        """Find the service: the options, else the environment, else the local stack's file.
+
+        Returns:
+            None if nothing says where it is.
+
+        Raises:
+            CommandError: one of URL and key is there and the other isn't.
+        """
+        url = url or self.env.get("CENTRALINO_URL", "")
+        key = key or self.env.get("CENTRALINO_KEY", "")
+        if url and key:
+            return Access(url.rstrip("/"), key)
+        if url:
+            raise CommandError("--key or CENTRALINO_KEY: expected an API key", USAGE)
+        demo = self._find_demo()
+        if demo and key:
+            return demo._replace(key=key)
+        if key:
+            raise CommandError("--url or CENTRALINO_URL: expected the service's URL", USAGE)
+        return demo
+
+    def service(self, url: str = "", key: str = "") -> Service:
+        """Connect to the service; it is said aloud when that is the local stack.
+
+        Raises:
+            CommandError: nothing says where it is.
+        """
+        access = self.find_access(url, key)
+        if access is None:
+            raise CommandError(
+                "expected CENTRALINO_URL and CENTRALINO_KEY, or --url and --key, or a local stack "
+                f"({DEMO_FILE} in this folder, which `make run` writes)",
+                USAGE,
+            )
+        if access.note:
+            say(access.note)
+        return Service(access.url, access.key, self.transport)
+
+    def _find_demo(self) -> Access | None:
+        try:
+            demo = json.loads((self.folder / DEMO_FILE).read_text())
+            url, tenant, key = demo["url"], demo["tenant"], demo["keys"]["admin"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return Access(url, key, f"(the local stack at {url}, tenant {tenant}: {DEMO_FILE})")
+
+
+def _client(env: Mapping[str, str]) -> Client:
+    return Client("dynamodb", env=env)
+
+
+say: Callable[[str], None] = partial(typer.echo, file=None, err=True)
+"""Tell the person something that is not the command's result: it goes to stderr."""
+
+
+def find_desk(context: typer.Context) -> Desk:
+    """Return the desk that a command works at."""
+    desk = context.find_object(Desk)
+    return desk if desk is not None else Desk()
+
+
+def on_terminal() -> bool:
+    """Tell whether a person is watching; else output is plain and there is no progress bar."""
+    return sys.stderr.isatty()

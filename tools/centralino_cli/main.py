@@ -1,0 +1,65 @@
+"""The command `centralino`; `docs/command-line.md` says what it does.
+
+Exit codes: 0 done; 1 it could not be done; 2 the command is wrong; 3 some rows of an import were
+rejected; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup
+
+from centralino.domain.errors import CentralinoError, PayloadError
+from centralino_cli import calls, keys, settings
+from centralino_cli.desk import USAGE, CommandError, say
+from centralino_cli.service import ServiceError
+
+if TYPE_CHECKING:
+    from centralino_cli.desk import Desk
+
+INTERRUPTED = 130
+
+
+class Commands(TyperGroup):
+    """Commands whose failures are one line on stderr and an exit code, never a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except CommandError as error:
+            code, message = error.code, str(error)
+        except PayloadError as error:
+            code, message = USAGE, str(error)
+        except (CentralinoError, ServiceError) as error:
+            code, message = 1, str(error)
+        except KeyboardInterrupt:
+            code, message = INTERRUPTED, "interrupted"
+        say(f"centralino: {' '.join(message.split())}")
+        raise typer.Exit(code)
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Centralino on the command line: tenants, keys, settings, contacts, calls.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(calls.lookup)
+app.command()(calls.explain)
+app.command()(calls.whoami)
+app.add_typer(keys.app, name="keys")
+app.add_typer(settings.app, name="settings")
+
+
+def main(args: list[str] | None = None, desk: Desk | None = None) -> None:
+    """Run the command line and exit.
+
+    Args:
+        args: the words after `centralino`; those of the process if None.
+        desk: what is around; the real thing if None.
+    """
+    app(args=args, prog_name="centralino", obj=desk)
