@@ -68,4 +68,5 @@ def tenant_store(tenant: str) -> TenantStore:
 @cache
 def _dynamodb() -> Client:
     """Build the container's one connection to DynamoDB."""
-    return Client("dynamodb", env=os.environ)
+    # A copy: Lambda's never changes, and looking a name up in os.environ costs three times as much.
+    return Client("dynamodb", env=dict(os.environ))
