@@ -3,6 +3,8 @@
 UV_VERSION := 0.13.9
 PORT ?= 8080
 LOCAL_DIR ?= .local
+# Tests that share something expensive stay on one worker (`xdist_group`).
+PYTEST_ARGS ?= --numprocesses=auto --dist=loadgroup
 
 UV := .uv/bin/uv
 UV_READY := .uv/.ready-$(UV_VERSION)
@@ -21,7 +23,7 @@ include $(sort $(wildcard tools/*.mk))
 
 .PHONY: help
 help:  ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: dev
 dev: $(VENV)  ## Lay the environment in .venv
@@ -38,6 +40,10 @@ $(VENV): uv.lock pyproject.toml $(UV_READY)
 .PHONY: run
 run: $(VENV)  ## Start the whole system at http://127.0.0.1:8080 (PORT=... changes it)
 	@.venv/bin/python -m local_stack --port $(PORT) --directory $(LOCAL_DIR)
+
+.PHONY: start-api-template
+start-api-template: build  ## Write .aws-sam/build/start-api.yaml for `sam local start-api`
+	.venv/bin/python -m local_stack.start_api
 
 .PHONY: test
 test: $(VENV)  ## Run the tests, all but the long ones and the real Asterisk

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -13,7 +16,8 @@ import yaml
 
 from local_stack import LocalStackError, start
 from local_stack.deploy import STACK_NAME
-from local_stack.toolchain import CACHE
+from local_stack.start_api import with_events
+from local_stack.toolchain import CACHE, environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,6 +81,36 @@ def test_sam_deploys_every_route_of_the_template_to_the_alias(local_stack: Stack
     assert {integrations[route["Target"]].rpartition(":")[2] for route in routes} == {"live"}
 
 
+def test_sam_local_start_api_finds_every_route_of_the_template(
+    local_stack: Stack, tmp_path: Path
+) -> None:
+    assert local_stack.alive  # so there is a build
+    built = yaml.safe_load((CACHE / "build" / "template.yaml").read_text())
+    template = tmp_path / "start-api.yaml"
+    template.write_text(json.dumps(with_events(built)))
+    read_by_sam = (
+        "import sys, json;"
+        "from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider as Stacks;"
+        "from samcli.lib.providers.api_provider import ApiProvider;"
+        "routes = ApiProvider(Stacks.get_stacks(sys.argv[1])[0], cwd='.').api.routes;"
+        "print(json.dumps([[m, r.path, r.function_name] for r in routes for m in r.methods]))"
+    )
+    found = subprocess.run(
+        [environment("sam") / "python", "-c", read_by_sam, template],
+        env={"PATH": os.environ["PATH"], "AWS_DEFAULT_REGION": "eu-south-1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    routes = {(method, path): function for method, path, function in json.loads(found.stdout)}
+    for resource in built["Resources"].values():
+        if resource["Type"] == "AWS::ApiGatewayV2::Route":
+            method, _, path = resource["Properties"]["RouteKey"].rpartition(" ")
+            assert (method or "GET", path) in routes
+    assert routes["GET", "/v1/lookup"] == "LookupFunction"
+    assert routes["OPTIONS", "/{proxy+}"] == "AnswerPreflightFunction"
+
+
 def test_the_stack_is_complete_but_for_what_the_emulator_refuses(local_stack: Stack) -> None:
     built = yaml.safe_load((CACHE / "build" / "template.yaml").read_text())["Resources"]
     cloudformation = local_stack.emulator.client("cloudformation")
@@ -126,7 +160,7 @@ def test_every_way_to_send_the_key_and_the_number_gets_the_label(local_stack: St
             json.dumps({"number": MARIO}),
         ),
     ]
-    assert [(answer.status, answer.text) for answer in answers] == [(200, "Mario Rossi")] * 11
+    assert [(answer.status, answer.text) for answer in answers] == [(200, "*Mario Rossi")] * 11
 
 
 @pytest.mark.parametrize(
@@ -212,11 +246,27 @@ def test_what_is_stored_outlives_a_stop_and_a_new_deployment(tmp_path: Path) -> 
         assert live["Environment"]["Variables"]["CENTRALINO_CACHE_S"] == "7"
 
 
+def test_aws_tools_reach_the_emulator_with_the_variables_of_aws_env(local_stack: Stack) -> None:
+    file = local_stack.directory / "aws.env"
+    ask_for_the_table = (
+        "import boto3, os; table = os.environ['CENTRALINO_TABLE'];"
+        "print(boto3.client('dynamodb').describe_table(TableName=table)['Table']['TableName'])"
+    )
+    shown = subprocess.run(
+        ["sh", "-c", f". '{file}'; exec '{sys.executable}' -c \"{ask_for_the_table}\""],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.strip() == local_stack.table
+
+
 def test_keys_outlive_the_loss_of_the_store(tmp_path: Path) -> None:
     known = {role: f"demo.{role:A<22}" for role in ("pbx", "crm", "agent", "supervisor", "admin")}
     demo = {"url": "http://127.0.0.1:1", "tenant": "demo", "keys": known}
     (tmp_path / "demo.json").write_text(json.dumps(demo))
     with start(0, tmp_path) as stack:
         assert stack.keys == known
-        assert lookup(stack, "0244556677") == "Mario Rossi"
+        assert lookup(stack, "0244556677") == "*Mario Rossi"
         assert json.loads((tmp_path / "demo.json").read_text()) == {**demo, "url": stack.url}

@@ -31,8 +31,8 @@ def test_make_run_starts_the_system_and_every_command_it_prints_works(tmp_path: 
         assert set(demo["keys"]) == {"pbx", "crm", "agent", "supervisor", "admin"}
         said = [play(command) for command in run.commands()]
         assert said[:4] == [
-            "Mario Rossi",
-            "Mario Rossi",
+            "*Mario Rossi",
+            "*Mario Rossi",
             "Off Meccaniche Rossi",
             "!Trattoria da Beppe",
         ]

@@ -17,6 +17,7 @@ def demo_contacts() -> tuple[Contact, ...]:
             person=("Mario", "Rossi"),
             company=OFFICINE,
             code="C1001",
+            status="important",
         ),
         # The company owns the whole block: whoever calls from there and isn't known by name.
         _contact("officine", [("+39024455*", "switchboard")], company=OFFICINE, code="C1001"),

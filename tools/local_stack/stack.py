@@ -27,14 +27,16 @@ class Stack:
         tenant: the demo tenant's id.
         keys: role -> API key of the demo tenant.
         table: the name of the DynamoDB table.
+        directory: where its data are.
         emulator: AWS as the stack sees it: its endpoint, and clients for its services.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - made in one place, from what it is made of
         self,
         url: str,
         keys: Mapping[str, str],
         table: str,
+        directory: Path,
         emulator: Emulator,
         resources: ExitStack,
     ) -> None:
@@ -42,6 +44,7 @@ class Stack:
         self.tenant = TENANT
         self.keys = keys
         self.table = table
+        self.directory = directory
         self.emulator = emulator
         self._resources = resources
 
@@ -73,7 +76,7 @@ def start(
     parameters: Mapping[str, str] | None = None,
     say: Callable[[str], None] = lambda _task: None,
 ) -> Stack:
-    """Start the stack with its demo data, and write `demo.json`.
+    """Start the stack with its demo data, and write `demo.json` and `aws.env`.
 
     Args:
         port: where the API listens on 127.0.0.1; 0 for any that is free.
@@ -96,7 +99,8 @@ def start(
         resources.callback(gateway.stop)
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         keys = load_demo(emulator, deployment.table, directory / "demo.json", url, say)
-        return Stack(url, keys, deployment.table, emulator, resources.pop_all())
+        _write_environment(directory / "aws.env", emulator, deployment.table)
+        return Stack(url, keys, deployment.table, directory, emulator, resources.pop_all())
 
 
 def _occupy(directory: Path) -> IO[str]:
@@ -111,3 +115,9 @@ def _occupy(directory: Path) -> IO[str]:
             f"a local stack already runs with its data in {directory}, or is still saving them"
         ) from None
     return lock
+
+
+def _write_environment(file: Path, emulator: Emulator, table: str) -> None:
+    """Write the variables that point AWS tools, and our command line, at the emulator."""
+    variables = {**emulator.env(), "CENTRALINO_TABLE": table}
+    file.write_text("".join(f"export {name}='{value}'\n" for name, value in variables.items()))
