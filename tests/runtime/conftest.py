@@ -1,4 +1,4 @@
-"""The functions as Lambda runs them, with the demo tenant in their table."""
+"""The functions as Lambda runs them, with the tenant of `events/` in their table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 
 from centralino.adapters.aws import Client
-from tests.support import demo_tenant, lambda_emulator
+from tests.support import events_tenant, lambda_emulator
 from tests.support.lambda_emulator import LambdaEmulator
 
 if TYPE_CHECKING:
@@ -38,23 +38,23 @@ def lookup_artifact() -> Artifact:
 
 
 @pytest.fixture(scope="session")
-def demo_env(dynamodb: DynamoDBLocal) -> Iterator[Mapping[str, str]]:
-    """The functions' environment: a table with the demo tenant."""
+def function_env(dynamodb: DynamoDBLocal) -> Iterator[Mapping[str, str]]:
+    """The functions' environment: a table with the tenant of `events/`."""
     table = dynamodb.create_table()
     with closing(Client("dynamodb", env=dynamodb.env)) as client:
-        demo_tenant.load(client, table)
+        events_tenant.load(client, table)
     yield {**dynamodb.env, "CENTRALINO_TABLE": table}
     dynamodb.delete_table(table)
 
 
 @pytest.fixture(scope="session")
-def running(demo_env: Mapping[str, str]) -> Iterator[Running]:
+def running(function_env: Mapping[str, str]) -> Iterator[Running]:
     """Start each function when a test first asks for it, and stop them all at the end."""
     with ExitStack() as running:
 
         @cache
         def start(folder: str) -> LambdaEmulator:
             found = _artifact(folder)
-            return running.enter_context(LambdaEmulator(found.task, found.opt, demo_env))
+            return running.enter_context(LambdaEmulator(found.task, found.opt, function_env))
 
         yield start

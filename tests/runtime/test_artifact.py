@@ -119,15 +119,17 @@ def test_every_module_has_bytecode_that_is_taken_as_it_is_whatever_its_date(
 
 
 def test_no_module_is_compiled_while_a_call_is_answered(
-    lookup_artifact: Artifact, demo_env: Mapping[str, str]
+    lookup_artifact: Artifact, function_env: Mapping[str, str]
 ) -> None:
-    report = _probe(lookup_artifact.task, lookup_artifact.opt, demo_env, "hit_e164", "hit_national")
+    report = _probe(
+        lookup_artifact.task, lookup_artifact.opt, function_env, "hit_e164", "hit_national"
+    )
     assert [answer["body"] for answer in report["returned"]] == ["Mario Rossi", "Mario Rossi"]
     assert not report["compiled"]
 
 
 def test_the_probe_sees_a_module_compiled_whose_bytecode_goes_by_date(
-    demo_env: Mapping[str, str], tmp_path: Path
+    function_env: Mapping[str, str], tmp_path: Path
 ) -> None:
     folder = tmp_path / "built"
     folder.mkdir()
@@ -138,18 +140,18 @@ def test_the_probe_sees_a_module_compiled_whose_bytecode_goes_by_date(
     )
     zip_as_sam_does(folder)
     unzip([folder.with_suffix(".zip")], tmp_path / "task")
-    report = _probe(tmp_path / "task", tmp_path, demo_env, "hit_e164")
+    report = _probe(tmp_path / "task", tmp_path, function_env, "hit_e164")
     assert report["returned"] == [1]
     assert report["compiled"] == [str(tmp_path / "task" / "app.py")]
 
 
 def test_nothing_heavy_is_imported_to_answer_a_call(
-    lookup_artifact: Artifact, demo_env: Mapping[str, str]
+    lookup_artifact: Artifact, function_env: Mapping[str, str]
 ) -> None:
     report = _probe(
         lookup_artifact.task,
         lookup_artifact.opt,
-        demo_env,
+        function_env,
         "hit_e164",
         "hit_national",
         "hit_xml_answer_block",
@@ -162,17 +164,17 @@ def test_nothing_heavy_is_imported_to_answer_a_call(
 
 
 def test_a_cli_in_e164_is_decoded_without_the_number_library(
-    lookup_artifact: Artifact, demo_env: Mapping[str, str]
+    lookup_artifact: Artifact, function_env: Mapping[str, str]
 ) -> None:
-    report = _probe(lookup_artifact.task, lookup_artifact.opt, demo_env, "hit_e164")
+    report = _probe(lookup_artifact.task, lookup_artifact.opt, function_env, "hit_e164")
     assert report["returned"][0]["body"] == "Mario Rossi"
     assert not [name for name in report["modules"] if name.startswith("phonenumbers")]
 
 
 def test_a_national_cli_is_decoded_with_the_metadata_of_its_line_s_country_alone(
-    lookup_artifact: Artifact, demo_env: Mapping[str, str]
+    lookup_artifact: Artifact, function_env: Mapping[str, str]
 ) -> None:
-    report = _probe(lookup_artifact.task, lookup_artifact.opt, demo_env, "hit_national")
+    report = _probe(lookup_artifact.task, lookup_artifact.opt, function_env, "hit_national")
     assert report["returned"][0]["body"] == "Mario Rossi"
     regions = [name for name in report["modules"] if name.startswith("phonenumbers.data.region_")]
     assert regions in ([], ["phonenumbers.data.region_IT"])
@@ -203,11 +205,12 @@ def test_the_build_for_the_other_processor_is_the_same_to_the_byte(
     lookup_artifact: Artifact, tmp_path: Path
 ) -> None:
     # So a layer for the wrong processor can't be deployed, and building again deploys nothing.
-    build = lookup_artifact.task.parents[2]
     (other,) = {"arm64", "x86_64"} - {architecture()}
-    sam_build(tmp_path / "build", other)
+    sam_build(lookup_artifact.source, tmp_path / "build", other)
     for name in ("CentralinoLayer", "HotLayer", "DepsLayer", "LookupFunction", "AdminFunction"):
-        here, there = (_contents(folder / name) for folder in (build, tmp_path / "build"))
+        here, there = (
+            _contents(folder / name) for folder in (lookup_artifact.build, tmp_path / "build")
+        )
         assert here.keys() == there.keys()
         assert [path for path in here if here[path] != there[path]] == []
 
@@ -215,7 +218,7 @@ def test_the_build_for_the_other_processor_is_the_same_to_the_byte(
 def test_the_deps_layer_has_every_compiled_module_for_both_processors(
     lookup_artifact: Artifact,
 ) -> None:
-    layer = lookup_artifact.task.parents[2] / "DepsLayer"
+    layer = lookup_artifact.build / "DepsLayer"
     modules: dict[str, set[str]] = {}
     for path in layer.rglob("*.so"):
         name, tag, _ = path.name.split(".")

@@ -67,10 +67,10 @@ def test_what_a_call_leaves_in_the_log_has_neither_its_number_nor_its_name_nor_i
 
 
 def test_a_call_whose_store_is_gone_gets_the_carriers_name(
-    lookup_artifact: Artifact, demo_env: Mapping[str, str]
+    lookup_artifact: Artifact, function_env: Mapping[str, str]
 ) -> None:
     # Nobody listens on the discard port of the loopback address.
-    env = {**demo_env, "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9"}
+    env = {**function_env, "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9"}
     with LambdaEmulator(lookup_artifact.task, lookup_artifact.opt, env) as lookup:
         answer = lookup.invoke(_read(EVENTS, "lookup/miss_shows_the_carriers_name"))
     assert (answer["statusCode"], answer["headers"]["x-centralino-outcome"]) == (200, "degraded")

@@ -35,15 +35,15 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "lambda"
-# What the build depends on.
+# What the build depends on, and no more: it is made from a copy of these.
 SOURCES = (
-    "template.yaml",
-    "uv.lock",
     "functions",
     "layers",
+    "pyproject.toml",
+    "template.yaml",
     "tools/pack.inc",
     "tools/pack_artifact.py",
-    "tools/local_stack/requirements",
+    "uv.lock",
 )
 PYTHON = (3, 13)
 START_LIMIT_S = 30.0
@@ -73,11 +73,15 @@ class Artifact(NamedTuple):
         task: the function's own files, `/var/task` in Lambda.
         opt: its layers, `/opt` in Lambda.
         zipped_bytes: size of the zips of both, as uploaded.
+        build: the folder that `sam build` filled.
+        source: the copy of our sources that it was made from.
     """
 
     task: Path
     opt: Path
     zipped_bytes: int
+    build: Path
+    source: Path
 
 
 def artifact(function: str) -> Artifact:
@@ -98,7 +102,8 @@ def artifact(function: str) -> Artifact:
         home = _built()
         layers = declared()["Resources"][function]["Properties"].get("Layers", [])
         laid_out = home / "laid_out" / function
-        zips = [home / f"{name}.zip" for name in (function, *(layer["Ref"] for layer in layers))]
+        build = home / "build"
+        zips = [build / f"{name}.zip" for name in (function, *(layer["Ref"] for layer in layers))]
         if not laid_out.exists():
             with tempfile.TemporaryDirectory(dir=home) as name:
                 scratch = Path(name) / function
@@ -107,7 +112,11 @@ def artifact(function: str) -> Artifact:
                 laid_out.parent.mkdir(exist_ok=True)
                 scratch.rename(laid_out)
     return Artifact(
-        laid_out / "task", laid_out / "opt", sum(archive.stat().st_size for archive in zips)
+        task=laid_out / "task",
+        opt=laid_out / "opt",
+        zipped_bytes=sum(archive.stat().st_size for archive in zips),
+        build=build,
+        source=home / "source",
     )
 
 
@@ -123,10 +132,11 @@ def unzip(archives: Sequence[Path], target: Path) -> None:
                 path.chmod(0o444)
 
 
-def sam_build(target: Path, processor: str) -> None:
+def sam_build(source: Path, target: Path, processor: str) -> None:
     """Run the real `sam build`.
 
     Args:
+        source: the folder with template.yaml and all that it needs.
         target: the folder to fill.
         processor: the template's parameter, `arm64` or `x86_64`.
 
@@ -143,7 +153,7 @@ def sam_build(target: Path, processor: str) -> None:
         "__SAM_CLI_APP_DIR": str(CACHE / "sam-home"),
         "AWS_DEFAULT_REGION": "eu-south-1",
     }
-    where = ("--build-dir", target, "--template-file", ROOT / "template.yaml")
+    where = ("--build-dir", target, "--template-file", source / "template.yaml")
     what = ("--parameter-overrides", f"Architecture={processor}")
     run("sam build", sam / "sam", "build", *where, *what, env=env)
 
@@ -173,26 +183,33 @@ def _alone() -> Iterator[None]:
 
 
 def _built() -> Path:
-    home = CACHE / _fingerprint()
-    if not home.exists():
+    with tempfile.TemporaryDirectory(dir=CACHE) as name:
+        scratch = Path(name) / "scratch"
+        home = CACHE / _copy_sources(scratch / "source")
+        if home.exists():
+            return home
         for other in CACHE.iterdir():
             if other.is_dir() and time.time() - other.stat().st_mtime > KEPT_S:
                 _remove(other)
-        with tempfile.TemporaryDirectory(dir=CACHE) as name:
-            build = Path(name) / "build"
-            sam_build(build, architecture())
-            zip_as_sam_does(*(path for path in build.iterdir() if path.is_dir()))
-            build.rename(home)
+        build = scratch / "build"
+        sam_build(scratch / "source", build, architecture())
+        zip_as_sam_does(*(path for path in build.iterdir() if path.is_dir()))
+        scratch.rename(home)
     return home
 
 
-def _fingerprint() -> str:
-    digest = hashlib.sha256(sys.version.encode())
+def _copy_sources(target: Path) -> str:
+    """Copy what the build needs and return a digest of it, of how to build and of this Python."""
     for source in SOURCES:
-        path = ROOT / source
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file() and "__pycache__" not in file.parts:
-                digest.update(f"\0{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
+        path, copy = ROOT / source, target / source
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            shutil.copytree(path, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(path, copy)
+    digest = hashlib.sha256(f"{sys.version} {environment('sam')}".encode())
+    for file in sorted(path for path in target.rglob("*") if path.is_file()):
+        digest.update(f"\0{file.relative_to(target)}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:16]
 
 
