@@ -28,10 +28,15 @@ settings.load_profile("centralino")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs DynamoDB Local, so that `-m "not dynamodb"` leaves it out."""
+    """Mark what needs DynamoDB Local or the local stack, so that `-m "not ..."` leaves it out."""
     for item in items:
-        if "dynamodb" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "dynamodb" in fixtures:
             item.add_marker(pytest.mark.dynamodb)
+        if "local_stack" in fixtures:
+            item.add_marker(pytest.mark.stack)
+            # One worker runs them all, so only one starts the stack.
+            item.add_marker(pytest.mark.xdist_group("stack"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -79,10 +84,7 @@ def client(dynamodb: DynamoDBLocal, proxy: FaultProxy) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The whole system over HTTP with its demo data; see `pytest.mark.stack`.
-
-    Tests that use it also bear the mark `xdist_group("stack")`, so that only one worker starts it.
-    """
+    """The whole system over HTTP with its demo data, the functions' caches off."""
     with local.start(
         0, tmp_path_factory.mktemp("local"), parameters={"CacheSeconds": "0"}
     ) as stack:
