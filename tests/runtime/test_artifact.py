@@ -108,7 +108,7 @@ def test_every_module_has_bytecode_that_is_taken_as_it_is_whatever_its_date(
     lookup_artifact: Artifact,
 ) -> None:
     sources = [path for path in _files(lookup_artifact) if path.suffix == ".py"]
-    assert len(sources) > 300
+    assert len(sources) > 50
     kept = {_bytecode_of(source) for source in sources}
     assert kept == {path for path in _files(lookup_artifact) if path.suffix == ".pyc"}
     for bytecode in kept:
@@ -207,7 +207,7 @@ def test_the_build_for_the_other_processor_is_the_same_to_the_byte(
     # So a layer for the wrong processor can't be deployed, and building again deploys nothing.
     (other,) = {"arm64", "x86_64"} - {architecture()}
     sam_build(lookup_artifact.source, tmp_path / "build", other)
-    for name in ("CentralinoLayer", "HotLayer", "DepsLayer", "LookupFunction", "AdminFunction"):
+    for name in ("CentralinoLayer", "DepsLayer", "LookupFunction", "AdminFunction"):
         here, there = (
             _contents(folder / name) for folder in (lookup_artifact.build, tmp_path / "build")
         )

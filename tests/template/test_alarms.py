@@ -8,6 +8,8 @@ import re
 from centralino.entry.observability import decode_line
 from tests.support.template import Piece, Stack
 
+# Two stacks in one account must not ring each other's alarms.
+METRICS = "Centralino/${AWS::StackName}"
 TOPIC = "arn:aws:sns:eu-south-1:111122223333:oncall"
 
 
@@ -23,7 +25,7 @@ def _watched(stack: Stack) -> set[tuple[str, str, str]]:
         ] or [properties]
         for metric in metrics:
             about = [dimension["Value"] for dimension in metric["Dimensions"]]
-            found.add((metric["Namespace"], metric["MetricName"], _name(about[-1])))
+            found.add((_name(metric["Namespace"]), metric["MetricName"], _name(about[-1])))
     return found
 
 
@@ -36,8 +38,8 @@ def _name(value: Piece) -> str:
 
 def test_an_alarm_rings_for_whatever_keeps_a_name_from_a_phone(stack: Stack) -> None:
     assert _watched(stack) == {
-        ("Centralino", "Decodes", "timeout"),
-        ("Centralino", "Decodes", "degraded"),
+        (METRICS, "Decodes", "timeout"),
+        (METRICS, "Decodes", "degraded"),
         ("AWS/Lambda", "Errors", "${LookupFunction}:live"),
         ("AWS/Lambda", "Errors", "${AdminFunction}:live"),
         ("AWS/Lambda", "Throttles", "${LookupFunction}:live"),
@@ -54,9 +56,12 @@ def test_an_alarm_rings_for_whatever_keeps_a_name_from_a_phone(stack: Stack) -> 
 def test_the_alarms_on_decodes_watch_the_metric_that_a_decode_writes(stack: Stack) -> None:
     line = json.loads(decode_line(0.0, "timeout", 1.0))
     (written,) = line["_aws"]["CloudWatchMetrics"]
+    variables = stack.properties("LookupFunction")["Environment"]["Variables"]
+    assert _name(variables["CENTRALINO_STACK"]) == "AWS::StackName"
     for name in ("DecodeTimeoutsAlarm", "DecodesDegradedAlarm"):
         alarm = stack.properties(name)
-        assert alarm["Namespace"] == written["Namespace"]
+        namespace = _name(alarm["Namespace"]).replace("${AWS::StackName}", "local")
+        assert namespace == written["Namespace"]
         assert alarm["MetricName"] in {metric["Name"] for metric in written["Metrics"]}
         dimensions = [dimension["Name"] for dimension in alarm["Dimensions"]]
         assert dimensions in written["Dimensions"]
@@ -73,12 +78,12 @@ def test_the_dashboard_shows_metrics_that_exist(stack: Stack) -> None:
         for metric in widget["properties"]["metrics"]
         if isinstance(metric[0], str)
     }
-    assert ("Centralino", "DecodeTime") in shown
+    assert (METRICS, "DecodeTime") in shown
     assert {namespace for namespace, _ in shown} == {
         "AWS/ApiGateway",
         "AWS/DynamoDB",
         "AWS/Lambda",
-        "Centralino",
+        METRICS,
     }
 
 

@@ -81,9 +81,9 @@ def test_every_log_group_forgets(stack: Stack) -> None:
         assert group["Properties"]["RetentionInDays"] == 30
 
 
-def test_the_call_path_loads_no_layer_but_our_code_and_the_hot_wheels(stack: Stack) -> None:
-    assert list(stack.layers("LookupFunction")) == ["CentralinoLayer", "HotLayer"]
-    assert list(stack.layers("AdminFunction")) == ["CentralinoLayer", "HotLayer", "DepsLayer"]
+def test_the_call_path_loads_no_layer_but_our_code(stack: Stack) -> None:
+    assert list(stack.layers("LookupFunction")) == ["CentralinoLayer"]
+    assert list(stack.layers("AdminFunction")) == ["CentralinoLayer", "DepsLayer"]
     assert not stack.layers("AnswerPreflightFunction")
 
 
@@ -101,13 +101,12 @@ def test_a_changed_file_in_a_layer_reaches_the_alias_of_each_function_that_has_t
     assert again.resources.keys() == before.resources.keys()
     for name in ("LookupFunction", "AdminFunction"):
         assert after.layers(name)["CentralinoLayer"] != before.layers(name)["CentralinoLayer"]
-        assert after.layers(name)["HotLayer"] == before.layers(name)["HotLayer"]
         assert after.version(name) != before.version(name)
     untouched = "AnswerPreflightFunction"
     assert after.version(untouched) == before.version(untouched)
 
 
-@pytest.mark.parametrize("layer", ["CentralinoLayer", "DepsLayer", "HotLayer"])
+@pytest.mark.parametrize("layer", ["CentralinoLayer", "DepsLayer"])
 def test_every_layer_makes_new_versions_of_the_functions_that_have_it(
     stack: Stack, layer: str
 ) -> None:

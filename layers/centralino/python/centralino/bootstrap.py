@@ -4,6 +4,7 @@
 |---|---|---|
 | `CENTRALINO_TABLE` | the DynamoDB table's name | `centralino` |
 | `CENTRALINO_CACHE_S` | how long keys and settings are believed from memory, seconds | 30 |
+| `CENTRALINO_STACK` | the stack's name, which tells its metrics from another's | `local` |
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ def table_name() -> str:
 def cache_s() -> float:
     """Return how long keys and settings are believed from memory, seconds; 0 for not at all."""
     return max(0.0, float(os.environ.get("CENTRALINO_CACHE_S", "30")))
+
+
+def metrics_namespace() -> str:
+    """Return the CloudWatch namespace of this stack's metrics."""
+    return f"Centralino/{os.environ.get('CENTRALINO_STACK', 'local')}"
 
 
 @cache

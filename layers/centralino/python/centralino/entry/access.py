@@ -202,7 +202,8 @@ class Visit:
         self._admit(admitted)
         self._door.remember(self._hash, admitted)
         self._settled = True
-        self.renewed = settings.version != before.version
+        # All of them, not their version: a new block length does not count as an edit.
+        self.renewed = settings != before
 
     def _admit(self, admitted: Admitted) -> None:
         key = admitted.key

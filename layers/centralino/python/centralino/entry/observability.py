@@ -1,8 +1,8 @@
 """What an operator sees of a call: one line that is log and metric at once.
 
-The line is CloudWatch's embedded metric format: metrics `Decodes` and `DecodeTime` in namespace
-`Centralino`, by outcome. The tenant is a property of the line and never a dimension: a metric is
-paid for by dimension. Numbers and names never appear.
+The line is CloudWatch's embedded metric format: metrics `Decodes` and `DecodeTime` by outcome, in
+namespace `Centralino/<stack>`. The tenant is a property of the line and never a dimension: a metric
+is paid for by dimension. Numbers and names never appear.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
@@ -12,7 +12,9 @@ import json
 import sys
 import traceback
 
-NAMESPACE = "Centralino"
+from centralino import bootstrap
+
+NAMESPACE = bootstrap.metrics_namespace()
 
 
 def decode_line(now: float, outcome: str, total_ms: float, **properties: object) -> str:
