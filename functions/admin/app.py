@@ -15,8 +15,11 @@ from centralino.entry.admin.api import AdminApi
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# A person or a program waits here, and no phone: long enough for a store that is having a bad day.
+READ_S = 3.0
+
 api = AdminApi(
-    Door(bootstrap.call_store(), time.time, bootstrap.cache_s()),
+    Door(bootstrap.call_store(), time.time, bootstrap.cache_s(), READ_S),
     bootstrap.call_store(),
     bootstrap.contact_store,
     bootstrap.tenant_store,

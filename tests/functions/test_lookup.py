@@ -423,6 +423,27 @@ def test_a_store_that_hangs_costs_a_third_of_the_pbx_s_patience(patience: float)
     assert phone.clock.now - NOW <= patience / 3
 
 
+@pytest.mark.parametrize(
+    ("patience", "waited", "answered_by"),
+    [(2.0, 0.0, 2 / 3), (2.0, 0.3, 2 / 3), (2.0, 1.0, 1.5), (3.0, 0.0, 1.0), (3.0, 2.0, 2.5)],
+)
+def test_a_cold_container_whose_store_hangs_answers_before_the_pbx_gives_up(
+    phone: Phone, patience: float, waited: float, answered_by: float
+) -> None:
+    phone.edit(line=Line(country="IT", decode_timeout_s=patience))
+    phone.store.takes_s = 1000
+    phone.store.fault = UnavailableError("timeout")
+    asked_at = phone.clock.now - waited
+
+    assert shown(phone.ask(waited_s=waited, name="MILANO")) == (200, "timeout", "MILANO")
+    assert phone.clock.now - asked_at <= answered_by
+
+
+def test_a_cold_container_that_is_asked_too_late_does_not_ask_the_store(phone: Phone) -> None:
+    assert shown(phone.ask(waited_s=2.6, name="MILANO")) == (200, "timeout", "MILANO")
+    assert not phone.store.reads
+
+
 def test_a_call_that_arrives_too_late_is_answered_without_asking(phone: Phone) -> None:
     phone.ask()
     before = len(phone.store.reads)
@@ -509,6 +530,62 @@ def test_the_log_line_is_a_metric_and_holds_no_number_and_no_name(
     assert (logged["outcome"], logged["shape"]) == ("hit", "national")
     for secret in ("44556677", "4455", "Rossi", "Carrier", PBX):
         assert secret not in line
+
+
+@pytest.mark.parametrize(
+    ("call_id", "logged"),
+    [
+        ("1650095575.872", "1650095575.872"),
+        ("c0a80101-13c4-4f1e@10.0.0.1", "c0a80101-13c4-4f1e@10.0.0.1"),
+        ("sip-+393331234567@10.0.0.1", "sip-+39…4567@10.0.0.1"),
+        ("0244556677", "…6677"),
+        ("00390244556677@pbx", "…6677@pbx"),
+        (PBX, None),
+        ("Mario Rossi", None),
+        ("x" * 65, None),
+    ],
+)
+@pytest.mark.parametrize("field", ["call_id", "trunk"])
+def test_an_id_that_is_really_a_number_a_name_or_a_key_is_not_logged_as_it_came(
+    phone: Phone,
+    capsys: pytest.CaptureFixture[str],
+    field: str,
+    call_id: str,
+    logged: str | None,
+) -> None:
+    event = http_event({"number": MILAN, field: call_id}, headers={"x-api-key": PBX})
+    phone.send(event)
+
+    assert json.loads(capsys.readouterr().out).get(field) == logged
+
+
+def test_the_log_line_says_which_key_was_used(
+    phone: Phone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    phone.ask()
+
+    assert json.loads(capsys.readouterr().out)["key"] == hash_key(PBX)[:12]
+
+
+def test_a_page_is_not_told_yes_before_its_origin_was_checked(phone: Phone) -> None:
+    phone.store.fault = UnavailableError("connection")
+    headers = {"x-api-key": PBX, "origin": "https://evil.example"}
+
+    given = phone.send(http_event({"number": MILAN}, headers=headers))
+
+    assert "access-control-allow-origin" not in given["headers"]
+
+
+def test_a_number_that_is_null_is_withheld(phone: Phone) -> None:
+    event = http_event(method="POST", body='{"number": null}', headers={"x-api-key": PBX})
+
+    assert shown(phone.send(event))[1] == "withheld"
+
+
+def test_another_method_is_not_found(phone: Phone) -> None:
+    event = http_event({"number": MILAN}, method="DELETE", headers={"x-api-key": PBX})
+
+    assert phone.send(event)["statusCode"] == 404
 
 
 @given(

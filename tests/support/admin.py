@@ -93,7 +93,7 @@ class Desk:
         self._table = table
         self.keys: dict[str, dict[str, str]] = {}
         self.api = AdminApi(
-            Door(self.call_store(), self.clock, cache_s),
+            Door(self.call_store(), self.clock, cache_s, read_s=3.0),
             self.call_store(),
             self.contacts,
             self.tenants,

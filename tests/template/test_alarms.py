@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import month_cost
 from centralino.entry.observability import decode_line
 from tests.support.template import Piece, Stack
 
@@ -40,6 +41,7 @@ def test_an_alarm_rings_for_whatever_keeps_a_name_from_a_phone(stack: Stack) -> 
     assert _watched(stack) == {
         (METRICS, "Decodes", "timeout"),
         (METRICS, "Decodes", "degraded"),
+        (METRICS, "Decodes", "error"),
         ("AWS/Lambda", "Errors", "${LookupFunction}:live"),
         ("AWS/Lambda", "Errors", "${AdminFunction}:live"),
         ("AWS/Lambda", "Throttles", "${LookupFunction}:live"),
@@ -58,7 +60,7 @@ def test_the_alarms_on_decodes_watch_the_metric_that_a_decode_writes(stack: Stac
     (written,) = line["_aws"]["CloudWatchMetrics"]
     variables = stack.properties("LookupFunction")["Environment"]["Variables"]
     assert _name(variables["CENTRALINO_STACK"]) == "AWS::StackName"
-    for name in ("DecodeTimeoutsAlarm", "DecodesDegradedAlarm"):
+    for name in ("DecodeTimeoutsAlarm", "DecodesDegradedAlarm", "DecodeErrorsAlarm"):
         alarm = stack.properties(name)
         namespace = _name(alarm["Namespace"]).replace("${AWS::StackName}", "local")
         assert namespace == written["Namespace"]
@@ -106,3 +108,11 @@ def test_every_alarm_tells_the_topic_that_the_operator_named_when_it_begins_and_
         assert alarm["Properties"]["OKActions"] == [TOPIC]
     for alarm in Stack().of_type("AWS::CloudWatch::Alarm").values():
         assert "AlarmActions" not in alarm["Properties"]
+
+
+def test_the_cost_page_counts_the_alarms_that_there_are(stack: Stack) -> None:
+    billed = 0
+    for alarm in stack.of_type("AWS::CloudWatch::Alarm").values():
+        metrics = alarm["Properties"].get("Metrics", [None])
+        billed += sum(1 for metric in metrics if metric is None or "MetricStat" in metric)
+    assert billed == month_cost.ALARMS

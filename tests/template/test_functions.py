@@ -162,14 +162,15 @@ def test_by_default_no_container_is_kept_warm_and_nothing_is_paid_for_it(stack: 
 
 
 def test_warm_containers_are_kept_for_the_alias_and_scale_with_the_calls() -> None:
-    stack = Stack({"LookupProvisionedConcurrency": 2, "LookupProvisionedConcurrencyMax": 20})
+    stack = Stack({"LookupProvisionedConcurrency": 2})
     alias = stack.alias("LookupFunction")
     assert stack.properties(alias)["ProvisionedConcurrencyConfig"] == {
         "ProvisionedConcurrentExecutions": 2
     }
     (target,) = stack.of_type("AWS::ApplicationAutoScaling::ScalableTarget").values()
     assert target["Properties"]["MinCapacity"] == 2
-    assert target["Properties"]["MaxCapacity"] == 20
+    most = {"Fn::FindInMap": ["WarmContainers", 2, "Most"]}
+    assert target["Properties"]["MaxCapacity"] == most
     # Refers to the alias, so it is made after it.
     assert references(target["Properties"]["ResourceId"]) >= {"LookupFunction", alias}
     (policy,) = stack.of_type("AWS::ApplicationAutoScaling::ScalingPolicy").values()
@@ -185,7 +186,13 @@ def test_a_deployment_to_warm_containers_moves_all_calls_at_once_and_back_on_an_
         {"ConfigName": "AllAtOnce"},
     ]
     alarms = {alarm["Name"]["Ref"] for alarm in group["AlarmConfiguration"]["Alarms"]}
-    assert alarms == {"LookupErrorsAlarm", "DecodeTimeoutsAlarm"}
+    # A lookup that breaks still answers 200, so the function's own errors would not show it.
+    assert alarms == {
+        "LookupErrorsAlarm",
+        "DecodeErrorsAlarm",
+        "DecodesDegradedAlarm",
+        "DecodeTimeoutsAlarm",
+    }
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     policy = stack.resources[stack.alias("LookupFunction")]["UpdatePolicy"]
     assert group_name in references(policy)
@@ -194,10 +201,11 @@ def test_a_deployment_to_warm_containers_moves_all_calls_at_once_and_back_on_an_
 def test_every_number_of_warm_containers_that_may_be_asked_for_decides_how_it_is_deployed() -> None:
     template = declared()
     allowed = template["Parameters"]["LookupProvisionedConcurrency"]["AllowedValues"]
-    watched = template["Mappings"]["WatchedDeployment"]
-    assert {name: row["Enabled"] for name, row in watched.items()} == {
+    rows = template["Mappings"]["WarmContainers"]
+    assert {name: row["Watched"] for name, row in rows.items()} == {
         number: number != "0" for number in allowed
     }
+    assert all(row["Most"] > int(name) for name, row in rows.items() if name != "0")
 
 
 def test_the_call_path_shares_the_accounts_concurrency_unless_some_is_reserved(

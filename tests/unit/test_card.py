@@ -96,6 +96,15 @@ def test_holders_beyond_the_card_are_counted_as_others() -> None:
     assert choice.others == 2981
 
 
+def test_a_contact_without_a_name_does_not_hide_one_that_has_one() -> None:
+    named = made("z:9", kind="fax", parts={"p": ["Mario Rossi"]}, person="mario rossi")
+
+    choice = winner(made("api:1", primary=True), named, priority=("api",))
+
+    assert (choice.holder, choice.others) == (named, 0)
+    assert choice.lost == (("api:1", "has no name"),)
+
+
 @given(
     st.lists(
         st.builds(

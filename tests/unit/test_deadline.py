@@ -57,3 +57,13 @@ def test_after_a_slow_start_a_short_try_is_still_made() -> None:
 
 def test_nothing_is_read_once_it_is_time_to_answer() -> None:
     assert Deadline(NOW, NOW + 2.5).read_in_s(3.0, NOW + 2.5) == 0
+
+
+@pytest.mark.parametrize(
+    ("waited", "allowed"),
+    [(0.0, 2 / 3 - 0.05), (0.3, 2 / 3 - 0.35), (1.0, 0.25), (1.6, 0.25), (2.6, 0.0)],
+)
+def test_a_line_that_is_not_known_yet_waits_as_long_as_the_least_patient_pbx_still_would(
+    waited: float, allowed: float
+) -> None:
+    assert Deadline(NOW, NOW + waited).first_read_in_s(NOW + waited) == pytest.approx(allowed)

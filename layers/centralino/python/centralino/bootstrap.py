@@ -30,7 +30,7 @@ def table_name() -> str:
 
 def cache_s() -> float:
     """Return how long keys and settings are believed from memory, seconds; 0 for not at all."""
-    return max(0.0, float(os.environ.get("CENTRALINO_CACHE_S", "30")))
+    return max(0.0, float(os.environ.get("CENTRALINO_CACHE_S") or "30"))
 
 
 def metrics_namespace() -> str:

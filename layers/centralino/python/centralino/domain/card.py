@@ -77,7 +77,8 @@ def choose(holders: Sequence[Holder], unseen: int, source_priority: Sequence[str
     """Pick the holder to show; the same data always give the same one.
 
     The order is: source priority, direct line over switchboard over fax, primary, last updated,
-    id. One person or one customer code counts once.
+    id. One person or one customer code counts once. A contact without any name (exports are full
+    of them) doesn't count beside one that has one.
 
     Args:
         holders: at least one.
@@ -97,12 +98,15 @@ def choose(holders: Sequence[Holder], unseen: int, source_priority: Sequence[str
             holder.id,
         )
 
-    ranked = sorted(holders, key=rank)
+    ranked = sorted([holder for holder in holders if holder.parts] or holders, key=rank)
     best = ranked[0]
     groups = _identities(ranked)
-    lost = tuple(
-        (holder.id, "same person" if groups[holder.id] == groups[best.id] else "ranked below")
-        for holder in ranked[1:]
+    lost = (
+        *(
+            (holder.id, "same person" if groups[holder.id] == groups[best.id] else "ranked below")
+            for holder in ranked[1:]
+        ),
+        *((holder.id, "has no name") for holder in holders if holder not in ranked),
     )
     others = len(set(groups.values())) - 1 + unseen
     company = bool(others and best.company_key) and all(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 # A gateway stamp older than this is a stored event or a clock gone wrong, not a slow start.
 MAX_STAMP_AGE_S = 30.0
-# Until the tenant's own line is known (a cold container), this is how long the store may take:
-# a third of the shortest default among PBXs (FreeSWITCH waits 2 s), less what encoding takes.
-UNKNOWN_LINE_READ_S = 0.6
+# Until the tenant's own line is known (a cold container), the shortest default among PBXs counts
+# (FreeSWITCH's); once that one has given up, the usual one does.
+UNKNOWN_PATIENCE_S = (2.0, 3.0)
 # What is kept back for encoding the answer and for the gateway's own way back.
 ENCODING_S = 0.05
 # Below this a round trip is not worth starting.
@@ -52,3 +52,8 @@ class Deadline:
         third = decode_timeout_s / 3 - ENCODING_S - self.elapsed_s(now)
         allowed = min(left, max(third, 0.25))
         return allowed if allowed >= SHORTEST_READ_S else 0.0
+
+    def first_read_in_s(self, now: float) -> float:
+        """Return `read_in_s` for a line that isn't known yet."""
+        allowed = (self.read_in_s(patience, now) for patience in UNKNOWN_PATIENCE_S)
+        return next(filter(None, allowed), 0.0)

@@ -10,7 +10,7 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, NamedTuple
 
-from centralino.domain.deadline import UNKNOWN_LINE_READ_S, Deadline
+from centralino.domain.deadline import Deadline
 from centralino.domain.errors import CredentialsError, ForbiddenError, UnavailableError
 from centralino.domain.keys import URL_ROLES, hash_key, tenant_of
 
@@ -68,11 +68,16 @@ class Door:
         store: reads settings and keys.
         now: the time, seconds since 1970.
         cache_s: how long a key and settings are believed without asking again, seconds.
+        read_s: how long the store may take where no call waits, seconds; 0 on the call path,
+            where that follows from the call's deadline.
     """
 
-    def __init__(self, store: CallStore, now: Callable[[], float], cache_s: float) -> None:
+    def __init__(
+        self, store: CallStore, now: Callable[[], float], cache_s: float, read_s: float = 0.0
+    ) -> None:
         self._store = store
         self.now = now
+        self.read_s = read_s
         self._cache_s = cache_s
         self._remembered: dict[str, Admitted] = {}
 
@@ -153,7 +158,7 @@ class Visit:
     def enter(self, remembered: Admitted | None) -> None:
         """Start from what is remembered, or ask the store."""
         if remembered is None:
-            self._settle(self._timed_read((), self._hash, UNKNOWN_LINE_READ_S))
+            self._settle(self._timed_read((), self._hash))
         else:
             self._admit(remembered)
             self._settled = self._door.is_fresh(remembered)
@@ -170,10 +175,7 @@ class Visit:
             ForbiddenError: it may no longer do this.
             UnavailableError: the store did not answer, or there is no time left to ask.
         """
-        limit = UNKNOWN_LINE_READ_S
-        if self._line is not None:
-            limit = self.deadline.read_in_s(self._line.decode_timeout_s, self._door.now())
-        found = self._timed_read(numbers, "" if self._settled else self._hash, limit)
+        found = self._timed_read(numbers, "" if self._settled else self._hash)
         if not self._settled:
             self._settle(found)
         return found
@@ -183,12 +185,19 @@ class Visit:
         if not self._settled:
             self.read(())
 
-    def _timed_read(self, numbers: Sequence[str], key_hash: str, timeout_s: float) -> Read:
+    def _timed_read(self, numbers: Sequence[str], key_hash: str) -> Read:
         asked_at = self._door.now()
         try:
-            return self._door.read(self.tenant, numbers, key_hash, timeout_s)
+            return self._door.read(self.tenant, numbers, key_hash, self._limit_s(asked_at))
         finally:
             self.read_s += self._door.now() - asked_at
+
+    def _limit_s(self, now: float) -> float:
+        if self._door.read_s:
+            return self._door.read_s
+        if self._line is None:
+            return self.deadline.first_read_in_s(now)
+        return self.deadline.read_in_s(self._line.decode_timeout_s, now)
 
     def _settle(self, found: Read) -> None:
         if found.tenant is None:

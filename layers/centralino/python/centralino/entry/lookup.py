@@ -17,7 +17,7 @@ from centralino.domain.errors import (
 from centralino.domain.label import clean_name, encode_label
 from centralino.domain.settings import LabelStyle
 from centralino.entry.http import allow_origin, answer, problem_answer
-from centralino.entry.observability import decode_line, describe, emit
+from centralino.entry.observability import decode_line, describe, emit, loggable_id
 from centralino.entry.request import Request
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ ROLES = ("pbx", "admin")
 # Every spelling that a PBX's own field gives the caller's number, the first one present counts.
 NUMBER_FIELDS = ("number", "cli", "caller", "callerid", "phone", "telephone", "thenumber")
 FORMATS = ("text", "json", "form", "xml")
-# Longer ones are no ids; a line in the log stays a line.
-MAX_LOGGED = 64
+# As much of a key's hash as the list of keys shows.
+KEY_ID = 12
 
 
 def lookup(event: Mapping[str, Any], door: Door) -> dict[str, Any]:
@@ -49,6 +49,8 @@ def lookup(event: Mapping[str, Any], door: Door) -> dict[str, Any]:
     fields, bad_request = _fields(request)
     visit: Visit | None = None
     decoded: Decoded | None = None
+    # A PBX that is set up wrongly must not ring the alarm that a mistake of ours rings.
+    counted = ""
     try:
         visit = door.open(request, ROLES)
         form = _checked(request, fields, bad_request)
@@ -60,10 +62,10 @@ def lookup(event: Mapping[str, Any], door: Door) -> dict[str, Any]:
         status = 401 if isinstance(error, CredentialsError) else 403
         given = answer(status, "", "text/plain; charset=utf-8")
     except NotFoundError as error:
-        outcome, reason = "error", str(error)
+        outcome, reason, counted = "error", str(error), "invalid"
         given = problem_answer(error)
     except PayloadError as error:
-        outcome, reason = "error", str(error)
+        outcome, reason, counted = "error", str(error), "invalid"
         given = _without_label(fields, outcome, visit, error)
     except UnavailableError as error:
         outcome, reason = outcome_of(error), error.reason
@@ -72,17 +74,18 @@ def lookup(event: Mapping[str, Any], door: Door) -> dict[str, Any]:
         outcome, reason = "error", describe(error)
         given = _without_label(fields, outcome, visit)
     given["headers"]["x-centralino-outcome"] = outcome
-    if outcome != "refused":
+    if visit:
         allow_origin(given, request)
     now = door.now()
     emit(
         decode_line(
             now,
-            outcome,
+            counted or outcome,
             1000 * (visit.deadline.elapsed_s(now) if visit else now - started_at),
             tenant=visit.tenant if visit else "",
-            call_id=fields.get("call_id", "")[:MAX_LOGGED],
-            trunk=fields.get("trunk", "")[:MAX_LOGGED],
+            key=visit.key.hash[:KEY_ID] if visit else "",
+            call_id=loggable_id(fields.get("call_id", "")),
+            trunk=_loggable_trunk(fields.get("trunk", ""), visit),
             shape=decoded.reading.shape if decoded else "",
             handler_ms=round(1000 * (now - started_at), 1),
             read_ms=round(1000 * visit.read_s, 1) if visit else None,
@@ -117,6 +120,11 @@ def _decode_with_settings(call: Call, visit: Visit) -> Decoded:
     return decode_caller(call, visit.settings, line, visit.read)
 
 
+def _loggable_trunk(trunk: str, visit: Visit | None) -> str:
+    """Return a trunk as the log may hold it: many are named by a number."""
+    return trunk if visit and trunk in visit.settings.trunks else loggable_id(trunk)
+
+
 def _call(fields: Mapping[str, str]) -> Call:
     for name in NUMBER_FIELDS:
         if name in fields:
@@ -132,7 +140,7 @@ def _call(fields: Mapping[str, str]) -> Call:
 
 def _checked(request: Request, fields: Mapping[str, str], bad_request: PayloadError | None) -> str:
     """Return the format of the answer, if the request is one for us and well-formed."""
-    if request.segments != ["v1", "lookup"]:
+    if request.segments != ["v1", "lookup"] or request.method not in {"GET", "POST"}:
         raise NotFoundError("there is nothing at this path; the lookup is at /v1/lookup")
     if bad_request:
         raise bad_request

@@ -9,11 +9,18 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 from __future__ import annotations
 
 import json
+import re
 import sys
 import traceback
 
 from centralino import bootstrap
+from centralino.domain.keys import KEY_PATTERN
+from centralino.domain.number import mask
 
+MAX_ID = 64
+_ID = re.compile(r"[A-Za-z0-9._:@+-]*", re.ASCII)
+# Long runs of digits are numbers, but for Asterisk's unique ids: seconds since 1970, dot, count.
+_NUMBER = re.compile(r"\+?[0-9]{7,}(?!\.[0-9]+$|[0-9])", re.ASCII)
 NAMESPACE = bootstrap.metrics_namespace()
 
 
@@ -50,6 +57,17 @@ def decode_line(now: float, outcome: str, total_ms: float, **properties: object)
         },
         ensure_ascii=True,
     )
+
+
+def loggable_id(text: str) -> str:
+    """Return an id that a PBX made up as the log may hold it.
+
+    Call ids and trunks are meant to be nobody's data, but SIP puts numbers before the `@`, and a
+    mistyped setting a key or a name. Numbers are masked, and what isn't like an id is left out.
+    """
+    if len(text) > MAX_ID or not _ID.fullmatch(text) or KEY_PATTERN.search(text):
+        return ""
+    return _NUMBER.sub(lambda match: mask(match[0]), text)
 
 
 def emit(line: str) -> None:

@@ -109,9 +109,10 @@ def _json_fields(body: bytes) -> dict[str, str]:
     except (ValueError, RecursionError):
         raise PayloadError("body", "a form or a JSON object") from None
     return {
-        name.lower(): value if isinstance(value, str) else str(value)
+        # A PBX without a number says null.
+        name.lower(): "" if value is None else str(value)
         for name, value in content.items()
-        if isinstance(value, (str, int, float)) and not isinstance(value, bool)
+        if value is None or (isinstance(value, (str, int, float)) and not isinstance(value, bool))
     }
 
 
