@@ -57,9 +57,40 @@ HEADER = (
     "Company Name",
     "Last Modified Date",
 )
-_FIRST = "Mario Giulia Niccolò Francesca Luca Chiara Paolo Sara Massimiliano Anna".split()
-_LAST = "Rossi Bianchi Però Esposito Greco Villa Ferrari Colombo De_Luca Conti".split()
-_TRADES = "Officine Trasporti Edilizia Studio Trattoria Impianti Carpenteria Vivai".split()
+_FIRST = (
+    "Mario",
+    "Giulia",
+    "Niccolò",
+    "Francesca",
+    "Luca",
+    "Chiara",
+    "Paolo",
+    "Sara",
+    "Massimiliano",
+    "Anna",
+)
+_LAST = (
+    "Rossi",
+    "Bianchi",
+    "Però",
+    "Esposito",
+    "Greco",
+    "Villa",
+    "Ferrari",
+    "Colombo",
+    "De Luca",
+    "Conti",
+)
+_TRADES = (
+    "Officine",
+    "Trasporti",
+    "Edilizia",
+    "Studio",
+    "Trattoria",
+    "Impianti",
+    "Carpenteria",
+    "Vivai",
+)
 _FORMS = ("S.r.l.", "S.p.A.", "S.n.c.", "& C. S.a.s.", "")
 
 
@@ -125,7 +156,7 @@ def write_export(file: Path, first: int, count: int) -> None:
                 (
                     number,
                     _FIRST[number % 10],
-                    f"{_LAST[number // 10 % 10].replace('_', ' ')}",
+                    _LAST[number // 10 % 10],
                     f"02 {10_000_000 + work:08d}",
                     f"+39 347 {number % 10_000_000:07d}",
                     company.strip(),

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import typer
 
 from centralino.adapters.aws import Client
+from centralino_cli.aws import SessionEnvironment, boto3_session
 from centralino_cli.service import Service
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import httpx
 
     from centralino.adapters.store.sender import Sender
+    from centralino_cli.aws import Session
 
 DEMO_FILE = Path(".local") / "demo.json"
 # What is wrong with the words of a command; 1 is what went wrong while doing it.
@@ -65,23 +67,29 @@ class Desk:
         folder: the current folder.
         transport: how HTTP requests leave; the network if None.
         dynamodb: builds a client of DynamoDB from an environment; one for each thread.
+        session: finds AWS credentials where the environment holds none.
         now: the time, seconds since 1970.
+        sleep: waits some seconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that is around
         self,
         env: Mapping[str, str] | None = None,
         folder: Path | None = None,
         *,
         transport: httpx.BaseTransport | None = None,
         dynamodb: Callable[[Mapping[str, str]], Sender] | None = None,
+        session: Callable[[], Session] = boto3_session,
         now: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.env = os.environ if env is None else env
         self.folder = folder or Path.cwd()
         self.transport = transport
         self.dynamodb = dynamodb or _client
         self.now = now
+        self.sleep = sleep
+        self._session = session
 
     def find_access(self, url: str = "", key: str = "") -> Access | None:
         """Find the service: the options, else the environment, else the local stack's file.
@@ -121,6 +129,20 @@ class Desk:
         if access.note:
             say(access.note)
         return Service(access.url, access.key, self.transport)
+
+    def client(self) -> Sender:
+        """Build a client of DynamoDB with whatever AWS credentials there are.
+
+        Raises:
+            PayloadError: there are none, or no region.
+        """
+        if self.env.get("AWS_ACCESS_KEY_ID"):
+            return self.dynamodb(self.env)
+        return self.dynamodb(SessionEnvironment(self.env, self._session()))
+
+    def table(self, table: str = "") -> str:
+        """Return the table's name: the option, else the environment's."""
+        return table or self.env.get("CENTRALINO_TABLE", "")
 
     def _find_demo(self) -> Access | None:
         try:

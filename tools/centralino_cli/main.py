@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from centralino.domain.errors import CentralinoError, PayloadError
-from centralino_cli import calls, keys, settings
+from centralino_cli import calls, importing, keys, settings, tenants
 from centralino_cli.desk import USAGE, CommandError, say
 from centralino_cli.service import ServiceError
 
@@ -51,6 +51,8 @@ app = typer.Typer(
 app.command()(calls.lookup)
 app.command()(calls.explain)
 app.command()(calls.whoami)
+app.command("import")(importing.import_file)
+app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(settings.app, name="settings")
 

@@ -1,0 +1,63 @@
+"""`tenants create`: the first thing on a new table, before there is any key."""
+
+# Typer reads the annotations at run time.
+from typing import Annotated
+
+import typer
+
+from centralino.adapters.store.tenants import DynamoTenantStore
+from centralino.application.create_tenant import create_tenant
+from centralino.domain.settings import CLI_FORMATS, Line, Settings
+from centralino_cli.desk import USAGE, CommandError, find_desk, say
+from centralino_cli.options import AsJson, Table
+from centralino_cli.show import print_json, print_line
+
+app = typer.Typer(
+    help="Make tenants. Needs AWS credentials: goes straight to the table.", no_args_is_help=True
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `create` a word of its own, though it is the only one."""
+
+
+@app.command("create")
+def create(  # noqa: PLR0913, PLR0917 - what a tenant begins with
+    context: typer.Context,
+    tenant: Annotated[
+        str, typer.Argument(metavar="ID", help="2 to 12 of a-z, 0-9 and -; it never changes.")
+    ],
+    country: Annotated[
+        str, typer.Option(help="Where its lines are, ISO 3166 alpha-2.", metavar="COUNTRY")
+    ] = "IT",
+    area_code: Annotated[
+        str, typer.Option(help="Of local numbers, as it follows the country code (02, 30).")
+    ] = "",
+    cli_format: Annotated[
+        str, typer.Option(help=f"How the carrier spells numbers: {', '.join(CLI_FORMATS)}.")
+    ] = "mixed",
+    outside_prefix: Annotated[
+        str, typer.Option(help="What the PBX puts before an outside number.")
+    ] = "",
+    table: Table = "",
+    as_json: AsJson = False,  # noqa: FBT002 - an option
+) -> None:
+    """Make a tenant and print its first key, an administrator's: it is shown this once."""
+    desk = find_desk(context)
+    name = desk.table(table)
+    if not name:
+        raise CommandError("--table or CENTRALINO_TABLE: expected the DynamoDB table's name", USAGE)
+    line = Line(
+        country=country.upper(),
+        area_code=area_code,
+        cli_format=cli_format,  # type: ignore[arg-type] # checked when it is saved
+        outside_prefix=outside_prefix,
+    )
+    store = DynamoTenantStore(desk.client(), name, tenant, now=desk.now)
+    key = create_tenant(store, Settings(tenant, line=line), now_s=desk.now())
+    if as_json:
+        print_json({"tenant": tenant, "role": "admin", "key": key})
+        return
+    print_line(key)
+    say(f"tenant {tenant} in {line.country}; this admin key is not shown again")
