@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from typer.testing import CliRunner
 
+from centralino_cli.aws import boto3_session
 from centralino_cli.desk import Desk
 from centralino_cli.main import app
 from tests.support.admin import Desk as Office
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from centralino.adapters.store.sender import Sender
+    from centralino_cli.aws import Session
 
 URL = "https://centralino.example"
 
@@ -41,6 +43,8 @@ class CommandLine:
         service: what requests went there.
         env: the environment variables.
         folder: the current folder.
+        pauses: how long the commands waited, in order, in seconds.
+        session: finds AWS credentials where the environment holds none.
     """
 
     def __init__(
@@ -50,6 +54,8 @@ class CommandLine:
         self.service = ServiceTransport(self.office)
         self.env = {"CENTRALINO_URL": URL, "CENTRALINO_KEY": self.office.keys["acme"]["admin"]}
         self.folder = folder
+        self.pauses: list[float] = []
+        self.session: Callable[[], Session] = boto3_session
         self._dynamodb = dynamodb or (lambda _env: self.office.dynamo)
 
     def run(self, *words: object) -> Outcome:
@@ -59,6 +65,8 @@ class CommandLine:
             self.folder,
             transport=self.service,
             dynamodb=self._dynamodb,
+            session=self.session,
+            sleep=self.pauses.append,
             now=self.office.clock,
         )
         result = CliRunner().invoke(app, [str(word) for word in words], obj=desk)
