@@ -195,7 +195,12 @@ def _table_goal(desk: Desk, table: str, tenant: str, threads: int, *, dry: bool)
     if settings is None:
         raise NotFoundError(f"there is no tenant {tenant} in the table {table}")
     clients = [ReadOnly(desk.client()) if dry else desk.client() for _ in range(threads)]
-    stores = [DynamoContactStore(client, table, tenant, now=desk.now) for client in clients]
+    stores = [
+        DynamoContactStore(
+            client, table, tenant, now=desk.now, block_lengths=settings.block_lengths
+        )
+        for client in clients
+    ]
     writers = [StoreWriter(store, settings.line, desk.sleep) for store in stores]
     return Goal(writers, f"tenant {tenant} in the table {table}")
 

@@ -71,6 +71,7 @@ class DynamoContactStore:
         now: the time, seconds since 1970.
         pause: waits some seconds.
         room: how many holders a card has room for; the same for all who write to a table.
+        block_lengths: what the settings are known to have, so that it need not be added again.
 
     Raises:
         PayloadError: that is no tenant's id.
@@ -85,6 +86,7 @@ class DynamoContactStore:
         now: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
         room: int = HOLDERS_ON_CARD,
+        block_lengths: Iterable[int] = (),
     ) -> None:
         if not TENANT_PATTERN.fullmatch(tenant):
             raise PayloadError("tenant", "2 to 12 of a-z, 0-9 and -")
@@ -94,7 +96,7 @@ class DynamoContactStore:
         self._now = now
         self._pause = pause
         self._room = room
-        self._block_lengths: set[int] = set()
+        self._block_lengths = set(block_lengths)
 
     def get(self, contact_id: str) -> Contact | None:
         """Return a contact as it is now; None if there is none (any more)."""
