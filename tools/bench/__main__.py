@@ -29,13 +29,17 @@ MEASURES: dict[str, Callable[[World], list[Row]]] = {
     "bytecode": figures.bytecode,
     "cpu": figures.cpu,
     "round-trips": figures.round_trips,
+    "scale": figures.scale,
     "size": figures.size,
+    "import": figures.bulk,
 }
 ROUNDS = 11
+NUMBERS, QUICK_NUMBERS = 1_000_000, 50_000
+CONTACTS, QUICK_CONTACTS = 100_000, 5_500
 
 
 @contextmanager
-def world(rounds: int) -> Iterator[World]:
+def world(rounds: int, *, quick: bool) -> Iterator[World]:
     """Start what the figures are measured in: DynamoDB Local, the tenant of the events, TLS."""
     with ExitStack() as started:
         directory = Path(started.enter_context(tempfile.TemporaryDirectory()))
@@ -44,9 +48,18 @@ def world(rounds: int) -> Iterator[World]:
         with closing(Client("dynamodb", env=dynamodb.env)) as client:
             events_tenant.load(client, table)
         env = {**dynamodb.env, "CENTRALINO_TABLE": table}
+        figures.warm_up(env)
         url, pem = started.enter_context(tls_in_front_of(dynamodb.port, directory))
         tls_env = {**env, "AWS_ENDPOINT_URL_DYNAMODB": url}
-        yield figures.World(env, tls_env, pem, directory, rounds)
+        yield figures.World(
+            env,
+            tls_env,
+            pem,
+            directory,
+            rounds,
+            numbers=QUICK_NUMBERS if quick else NUMBERS,
+            contacts=QUICK_CONTACTS if quick else CONTACTS,
+        )
 
 
 def main() -> int:
@@ -54,10 +67,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("figures", nargs="*", choices=[[], *MEASURES], help="all if left out")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="interleaved rounds")
+    parser.add_argument(
+        "--quick", action="store_true", help="a smaller table and import: not what the targets say"
+    )
     arguments = parser.parse_args()
     rows: list[Row] = []
     before = time.monotonic()
-    with world(arguments.rounds) as here:
+    with world(arguments.rounds, quick=arguments.quick) as here:
         for name in arguments.figures or MEASURES:
             print(f"measuring: {name}", file=sys.stderr)
             rows += MEASURES[name](here)

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
-from bench import sandbox
+from bench import import_speed, sandbox, tables
 from bench.report import Goal, Row, show_time
-from centralino.adapters.aws import AMAZON_ROOTS
+from centralino.adapters.aws import AMAZON_ROOTS, Client
+from centralino.adapters.store.table import tenant_key
 from local_stack.toolchain import ROOT
-from tests.support.fault_proxy import FaultProxy
+from tests.support import dynamodb_local, events_tenant
+from tests.support.fault_proxy import Fault, FaultProxy
 from tests.support.lambda_emulator import LambdaEmulator, runtime_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from bench.sandbox import Sandbox
+    from tests.support.fault_proxy import Exchange
 
 EVENTS = ROOT / "events" / "lookup"
 WORKER = Path(__file__).parent / "worker.py"
 MEGABYTE = 1024 * 1024
 WARM_CALLS = 200
+IMPORT_THREADS = 8
+PATIENCE_S = 60.0
 HTTP_OK = 200
 # Who is calling in the events that are timed.
 ROSSI = "Mario Rossi"
@@ -41,6 +48,8 @@ class World(NamedTuple):
         certificate: signs that TLS endpoint.
         directory: for files that go when the benchmark ends.
         rounds: how often each thing is measured.
+        numbers: how many numbers the large table of figure 6 has.
+        contacts: how many contacts figure 8 imports.
     """
 
     env: Mapping[str, str]
@@ -48,6 +57,8 @@ class World(NamedTuple):
     certificate: Path
     directory: Path
     rounds: int
+    numbers: int
+    contacts: int
 
     def trusting(self, roots: Path) -> dict[str, str]:
         """Return the environment of a function that trusts these roots and the loopback's."""
@@ -214,20 +225,132 @@ def round_trips(world: World) -> list[Row]:
     with FaultProxy(world.env["AWS_ENDPOINT_URL_DYNAMODB"]) as proxy:
         for case in cases:
             with LambdaEmulator(found.task, found.opt, {**world.env, **proxy.env}) as function:
-                for numbers in counts.values():
+                for found_counts in counts.values():
                     proxy.clear()
                     _check(function.invoke(event(case)))
-                    numbers.add(len(proxy.requests))
+                    found_counts.add(len(proxy.requests))
     return [
         Row(
             5,
             f"round trips of a {kind} decode ({len(cases)} stored events)",
-            " or ".join(map(str, sorted(numbers))),
+            " or ".join(map(str, sorted(found_counts))),
             "",
-            max(numbers),
+            max(found_counts),
             Goal("exactly", goal, ""),
         )
-        for (kind, numbers), goal in zip(counts.items(), (2, 1), strict=True)
+        for (kind, found_counts), goal in zip(counts.items(), (2, 1), strict=True)
+    ]
+
+
+def scale(world: World) -> list[Row]:
+    """Figure 6: the same decodes in a table of a thousand numbers and in one of a million."""
+    runner = lookup_runner(world)
+    sample = random.Random(6)  # noqa: S311 - any numbers, the same in every run
+    with dynamodb_local.start(tables.directory(world.numbers)) as dynamodb:
+        envs = {
+            name: {**runner.env, **dynamodb.env, "CENTRALINO_TABLE": name}
+            for name in (tables.SMALL, tables.LARGE)
+        }
+        for env in envs.values():
+            warm_up(env)
+        traffic = {name: _traffic(runner.sandbox, env) for name, env in envs.items()}
+        few, many = traffic.values()
+        took: dict[str, list[float]] = {name: [] for name in envs}
+        with ExitStack() as running:
+            calls = {
+                name: running.enter_context(worker(Runner(runner.sandbox, env)))
+                for name, env in envs.items()
+            }
+            for number in range(-1, world.rounds):
+                for name, count in ((tables.SMALL, tables.FEW), (tables.LARGE, world.numbers)):
+                    places = [sample.randrange(count) for _ in range(WARM_CALLS)]
+                    asked = [asking(tables.e164(place)) for place in places]
+                    wall_s = calls[name](asked, 1, ROSSI).wall_s
+                    if number >= 0:
+                        took[name] += wall_s
+    small, large = (median(values) for values in took.values())
+    same = sum(one == other for one, other in zip(few, many, strict=True))
+    title = f"{world.numbers:,} numbers in the table against {tables.FEW:,}"
+    return [
+        Row(
+            6,
+            f"{title}: decodes with the same requests, keys and bytes",
+            f"{same} of {len(many)}",
+            "",
+            100 * same / len(many),
+            Goal("exactly", 100, " %"),
+        ),
+        Row(
+            6,
+            f"{title}: p50 of a warm decode",
+            show_time(large),
+            show_time(small),
+            large / small,
+            Goal("at most", 1.25),
+        ),
+    ]
+
+
+def warm_up(env: Mapping[str, str]) -> None:
+    """Read from a table until DynamoDB Local is at its usual pace: its first reads are slow."""
+    key = tenant_key(events_tenant.SETTINGS.tenant)
+    payload = {"RequestItems": {env["CENTRALINO_TABLE"]: {"Keys": [key]}}}
+    with closing(Client("dynamodb", env=env)) as client:
+        for _ in range(WARM_CALLS):
+            client.call("BatchGetItem", payload, timeout_s=PATIENCE_S)
+
+
+def asking(number: str) -> dict[str, Any]:
+    """Return the event of a call from some number."""
+    return {**event("hit_e164"), "rawQueryString": f"number={quote(number)}&trunk=main"}
+
+
+def _traffic(sandbox: Sandbox, env: Mapping[str, str]) -> list[list[tuple[Any, ...]]]:
+    """Decode some callers and return, for each, what went over the wire.
+
+    Returns:
+        For each decode its requests: operation, keys, bytes of the request, bytes of the answer.
+    """
+    answered: list[int] = []
+
+    def count(exchange: Exchange) -> None:
+        answer = exchange.forward()
+        answered.append(len(answer.body))
+        exchange.send(answer)
+
+    found = []
+    with (
+        FaultProxy(env["AWS_ENDPOINT_URL_DYNAMODB"]) as proxy,
+        worker(Runner(sandbox, {**env, **proxy.env})) as call,
+    ):
+        for place in range(0, tables.FEW, tables.FEW // 20):
+            for spelling in (tables.e164, tables.national):
+                proxy.clear()
+                answered.clear()
+                proxy.fault = Fault("counting", count)
+                call([asking(spelling(place))], 1, ROSSI)
+                found.append(
+                    [
+                        (request.operation, request.keys, request.size, size)
+                        for request, size in zip(proxy.requests, answered, strict=True)
+                    ]
+                )
+    return found
+
+
+def bulk(world: World) -> list[Row]:
+    """Figure 8: the import against its own requests, prebuilt; see `import_speed.py`."""
+    found = import_speed.run(world.contacts, IMPORT_THREADS)
+    return [
+        Row(
+            8,
+            f"import of {found['contacts']:,.0f} contacts, in {found['rounds']:.0f} rounds,"
+            " against its TransactWriteItems prebuilt",
+            f"{found['import_s']:.1f} s",
+            f"{found['prebuilt_s']:.1f} s",
+            found["ratio"],
+            Goal("at least", 0.7),
+        )
     ]
 
 
@@ -277,7 +400,7 @@ def worker(runner: Runner) -> Iterator[Call]:
     """Run a function's handler for the length of a `with` block."""
     task, opt = runner.sandbox.task, runner.sandbox.opt
     with subprocess.Popen(
-        [runtime_python(), WORKER],
+        [runtime_python(), "-P", WORKER],
         cwd=task,
         env={
             "PATH": os.defpath,

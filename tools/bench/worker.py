@@ -34,7 +34,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     # The runtime client writes every line at once, too.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as the runtime client does
+    sys.path.insert(0, os.getcwd())  # noqa: PTH109 - `-P` left out this folder, the function's is wanted
     from app import handler  # type: ignore[import-not-found] # noqa: PLC0415
 
     context = Context()

@@ -1,7 +1,7 @@
 """What the lookup is measured against: the same lookup as a good developer writes it by habit.
 
 Powertools as its documentation has it (resolver with validation, Logger, Tracer, Metrics), the
-SDK's resource, an HTTP client at hand for the CRM, phonenumbers for the number. It is not made slow:
+SDK's resource, an HTTP client at hand for the CRM, phonenumbers. It is not made slow:
 clients are built once, outside the handler; the key and the settings stay in memory for as long as
 ours do; a decode reads one item by its key. It answers from the items that Centralino stores.
 """
