@@ -162,6 +162,13 @@ def test_two_spellings_of_one_number_are_one_entry_and_the_primary_counts(
         (person("api:1", 0, NUMBER, ""), "numbers[1].number"),
         (person()._replace(numbers=(ContactNumber(NUMBER, "pager"),)), "numbers[0].kind"),
         (person(tags=("x",) * 51), "tags"),
+        (person()._replace(url="javascript:alert(1)"), "url"),
+        (person()._replace(url="\thttps://crm.example"), "url"),
+        (person()._replace(url="https://crm.example/\njavascript:alert(1)"), "url"),
+        (person()._replace(url="https://crm.example/\n"), "url"),
+        (person()._replace(url="data:text/html,https://crm.example"), "url"),
+        (person()._replace(url="crm.example/17"), "url"),
+        (person()._replace(url="https://"), "url"),
     ],
 )
 def test_a_contact_that_is_not_what_it_has_to_be_is_refused_by_the_name_of_the_field(
@@ -172,6 +179,16 @@ def test_a_contact_that_is_not_what_it_has_to_be_is_refused_by_the_name_of_the_f
         save_contact(stores.contacts("acme"), it, LINE, now_ms=NOW_MS)
     assert refused.value.field == field
     assert stores.dynamo.requests == []
+
+
+@pytest.mark.parametrize("url", ["", "https://crm.example/17?a=b", "HTTP://crm.example"])
+def test_the_page_of_a_contact_that_calls_is_the_one_it_was_saved_with(
+    stores: MemoryStores, url: str
+) -> None:
+    save_contact(stores.contacts("acme"), person()._replace(url=url), LINE, now_ms=NOW_MS)
+    holder = caller(stores)
+    assert holder
+    assert holder.url == url
 
 
 def test_a_contact_deleted_by_hand_does_not_call_any_more(stores: MemoryStores) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from centralino.domain import characters
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 MAX_TEXT = 500
 MAX_NUMBER = 100
 MAX_TAGS = 50
+# A screen pop opens a contact's page by itself, so it must not be a script or a file.
+WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x1f\x7f-\x9f]+", re.IGNORECASE)
+WEB_ADDRESS_EXPECTED = "a web address that begins with https:// or http://, without spaces"
 _TEXTS = ("first_name", "last_name", "company", "customer_code", "owner", "status", "url")
 
 
@@ -79,6 +83,8 @@ def _check(contact: Contact) -> None:
     for field in _TEXTS:
         if len(getattr(contact, field)) > MAX_TEXT:
             raise PayloadError(field, f"at most {MAX_TEXT} characters")
+    if contact.url and not WEB_ADDRESS.fullmatch(contact.url):
+        raise PayloadError("url", WEB_ADDRESS_EXPECTED)
     if len(contact.numbers) > MAX_NUMBERS:
         raise PayloadError("numbers", f"at most {MAX_NUMBERS}")
     for place, number in enumerate(contact.numbers):

@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from centralino.application.check_settings import MAX_RULES
+from centralino.application.index_contact import WEB_ADDRESS, WEB_ADDRESS_EXPECTED
 from centralino.domain.contact import ID_PATTERN, MAX_NUMBERS
 
 MAX_BATCH = 100
@@ -51,8 +52,8 @@ def _printable(value: str) -> str:
 
 
 def _web_address(value: str) -> str:
-    if value and not value.startswith(("https://", "http://")):
-        refuse("a web address that begins with https:// or http://")
+    if value and not WEB_ADDRESS.fullmatch(value):
+        refuse(WEB_ADDRESS_EXPECTED)
     return value
 
 
