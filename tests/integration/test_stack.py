@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, NamedTuple
@@ -226,6 +227,9 @@ def test_what_is_stored_outlives_a_stop_and_a_new_deployment(tmp_path: Path) -> 
         assert saved.status in {200, 201}, saved.text
         gone = ask(stack, "/v1/contacts/demo:acme", "DELETE", headers)
         assert gone.status in {200, 204}, gone.text
+        idle = socket.create_connection((urlsplit(stack.url).hostname, urlsplit(stack.url).port))
+    with idle:
+        assert idle.recv(1) == b""  # a connection that says nothing holds up no stop
     said.clear()
     with start(0, tmp_path, say=said.append) as stack:
         assert not any("sam" in task for task in said)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local_stack.emulator import free_port
-from tests.support.local_stack import ROOT, STOP_LIMIT_S, MakeRun, play
+from tests.support.local_stack import ROOT, STOP_LIMIT_S, MakeRun, play, wait_until_saved
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,12 +58,9 @@ def test_a_killed_make_run_leaves_no_process_and_loses_no_data(tmp_path: Path) -
         *_, save, _ = run.commands()
         play(save)
         os.killpg(run.process.pid, signal.SIGKILL)
-    with (directory / "lock").open("w") as lock:
-        # The emulator holds it until its data are saved.
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    wait_until_saved(directory)
     with MakeRun(directory, free_port()) as run:
         run.wait_until_ready()
-        assert "sam deploy" not in run.text
         *_, look_up = run.commands()
         assert play(look_up) == "Ada Neri"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
@@ -65,6 +66,20 @@ class MakeRun:
     def commands(self) -> Iterator[str]:
         """Yield the commands that it prints to try."""
         yield from re.findall(r"^ +(curl .*)$", self.text, re.MULTILINE)
+
+
+def wait_until_saved(directory: Path) -> None:
+    """Wait until the emulator of a stack that was killed has saved its data and ended."""
+    deadline = time.monotonic() + STOP_LIMIT_S
+    with (directory / "lock").open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                assert time.monotonic() < deadline, f"somebody still uses {directory}"
+                time.sleep(0.1)
+            else:
+                return
 
 
 def play(command: str) -> str:

@@ -92,11 +92,14 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Closed connections are let go in the loop's next turn, and it is its last.
+        await asyncio.sleep(0)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: writer.close())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A client that goes away in the middle is its own affair.
@@ -111,7 +114,6 @@ class Gateway:
             except ConnectionError:
                 writer.write(_refusal("502 Bad Gateway"))
             await writer.drain()
-        writer.close()
 
     async def _forward(
         self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -122,8 +124,9 @@ class Gateway:
         try:
             await _copy(answers, writer)
         finally:
-            body.cancel()
             requests.close()
+            body.cancel()
+            await asyncio.gather(body, return_exceptions=True)
 
     def _readdress(self, head: bytes) -> bytes:
         """Return a request's head with the address of the API in the emulator.

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "local_stack"
 REQUIREMENTS = Path(__file__).parent / "requirements"
+# Far more than an installation or a deployment takes on a slow machine and a slow line.
+LIMIT_S = 900.0
 # Wheels for Lambda only load into the same Python on the same kind of Linux.
 LAMBDA_SUFFIXES = (".cpython-313-x86_64-linux-gnu.so", ".cpython-313-aarch64-linux-gnu.so")
 
@@ -104,7 +106,10 @@ def run(
         start_new_session=True,
     ) as process:
         try:
-            output, _ = process.communicate()
+            output, _ = process.communicate(timeout=LIMIT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise LocalStackError(f"{task} did not end within {LIMIT_S:.0f} s") from None
         except BaseException:
             os.killpg(process.pid, signal.SIGTERM)
             raise
