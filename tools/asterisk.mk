@@ -3,5 +3,5 @@
 .PHONY: test-asterisk
 test-asterisk: $(VENV)  ## Try the shipped dialplan in a real Asterisk 22 (needs root)
 	@rm -f .cache/asterisk-report.txt
-	.venv/bin/pytest -m asterisk tests/pbx $(PYTEST_ARGS)
+	.venv/bin/pytest -m asterisk tests/pbx $(PYTEST_ARGS) --numprocesses=0
 	@! test -e .cache/asterisk-report.txt || cat .cache/asterisk-report.txt

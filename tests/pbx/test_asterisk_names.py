@@ -10,7 +10,7 @@ import importlib.util
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
@@ -26,9 +26,11 @@ from tests.support.http_gateway import HttpGateway
 from tests.support.office import (
     DID,
     FREEPBX,
+    FREEPBX_ROUTE,
     FREEPBX_TRUNK,
     FREEPBX_TRUNK_WITHOUT_DID,
     TWICE,
+    UNAVAILABLE,
     WITHOUT_US,
 )
 
@@ -213,6 +215,78 @@ def test_an_unknown_caller_without_a_name_is_just_a_number(office: Office) -> No
 
 def test_a_withheld_number_rings_with_what_the_carrier_sent(office: Office) -> None:
     assert office.call("anonymous", "Anonymous")[:2] == ("Anonymous", "anonymous")
+
+
+ASSERTED = f'P-Asserted-Identity: "ROSSI MARIO" <sip:{MARIO}@127.0.0.1>'
+REMOTE_PARTY = f'Remote-Party-ID: "ROSSI MARIO" <sip:{MARIO}@127.0.0.1>;party=calling;screen=yes'
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [ASSERTED],
+        [ASSERTED, "Privacy: none"],
+        [f"{REMOTE_PARTY};privacy=off"],
+    ],
+)
+def test_a_number_that_the_carrier_vouches_for_is_looked_up(
+    headers: list[str], office: Office
+) -> None:
+    shown = office.call("anonymous", "Anonymous", headers=headers)
+    assert shown[:2] == ("Mario Rossi", MARIO)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [ASSERTED, "Privacy: id"],
+        [ASSERTED, "Privacy: user;id"],
+        [ASSERTED, "Privacy: id; critical"],
+        [ASSERTED, "Privacy: user"],
+        [f"P-Asserted-Identity: <tel:{MARIO}>", "Privacy: id"],
+        [f"{REMOTE_PARTY};privacy=full"],
+    ],
+)
+@pytest.mark.parametrize("sender", ["anonymous", MARIO])
+def test_a_withheld_number_that_the_carrier_sends_along_is_never_looked_up(
+    headers: list[str], sender: str, office: Office, service: Service
+) -> None:
+    before = len(office.asterisk.log())
+
+    shown = office.call(sender, "Anonymous", headers=headers)
+
+    asked = service.asked()
+    assert (asked["number"], asked["did"], asked["trunk"]) == ("anonymous", DID, "milan")
+    assert "name" not in asked
+    assert MARIO not in unquote(service.gateway.requests[-1])
+    assert service.gateway.bodies[-1] == b""
+    assert "Mario Rossi" not in office.asterisk.log()[before:]
+    # Asterisk by itself hides such a number from the phone.
+    assert shown[:2] == ("Anonymous", "anonymous")
+
+
+def test_asterisk_takes_no_notice_of_privacy_beside_a_number_in_from(office: Office) -> None:
+    # A limit of it, in integrations/asterisk/README.md.
+    shown = office.call(MARIO, "CARRIER", headers=["Privacy: id"])
+    assert shown[:2] == ("Mario Rossi", MARIO)
+
+
+def test_a_number_marked_unavailable_is_not_looked_up(office: Office, service: Service) -> None:
+    assert office.call(MARIO, "CARRIER", UNAVAILABLE)[:2] == ("CARRIER", MARIO)
+    assert service.asked()["number"] == "anonymous"
+
+
+def test_a_withheld_number_has_no_label_even_where_freepbx_shows_it(office: Office) -> None:
+    headers = [ASSERTED, "Privacy: id"]
+    shown = office.call("anonymous", "Anonymous", FREEPBX_ROUTE, headers)
+    assert shown[:2] == ("ROSSI MARIO", MARIO)
+
+
+def test_freepbx_by_itself_looks_up_a_withheld_number(office: Office, service: Service) -> None:
+    # What integrations/freepbx.md warns of.
+    office.call("anonymous", "Anonymous", FREEPBX, [ASSERTED, "Privacy: id"])
+    assert service.asked()["number"] == MARIO
+    assert service.gateway.bodies[-1] == b"Mario Rossi"
 
 
 def test_the_service_learns_the_line_and_the_calls_id(office: Office, service: Service) -> None:

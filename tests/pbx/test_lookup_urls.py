@@ -132,7 +132,7 @@ def test_freeswitch_waits_as_long_as_its_module_does_by_itself() -> None:
 def test_freeswitchs_dialplan_shows_a_label_only_if_it_is_one(
     looked_up: str, shown: str | None
 ) -> None:
-    found = re.fullmatch(_freeswitch_expressions()[1], looked_up)
+    found = re.fullmatch(_freeswitch_expressions()["${centralino_label}"], looked_up)
     assert (found and found[1]) == shown
 
 
@@ -148,8 +148,18 @@ def test_freeswitchs_dialplan_shows_a_label_only_if_it_is_one(
     ],
 )
 def test_freeswitchs_dialplan_asks_for_digits_only(delivered: str, asked: str | None) -> None:
-    found = re.fullmatch(_freeswitch_expressions()[0], delivered)
+    found = re.fullmatch(_freeswitch_expressions()["caller_id_number"], delivered)
     assert (found and found[1]) == asked
+
+
+@pytest.mark.parametrize(("hidden", "goes_on"), [("false", True), ("true", False), ("", False)])
+def test_freeswitchs_dialplan_asks_for_no_number_that_is_withheld(
+    hidden: str, *, goes_on: bool
+) -> None:
+    # switch_caller.c: the field is the word true or false. It has to come before the question.
+    field, expression = next(iter(_freeswitch_expressions().items()))
+    assert field == "privacy_hide_number"
+    assert bool(re.search(expression, hidden)) == goes_on
 
 
 def _freeswitch_settings() -> dict[str, str]:
@@ -158,9 +168,9 @@ def _freeswitch_settings() -> dict[str, str]:
     return {str(p.get("name")): str(p.get("value")) for p in tree.iter("param")}
 
 
-def _freeswitch_expressions() -> list[str]:
+def _freeswitch_expressions() -> dict[str, str]:
     tree = ET.parse(INTEGRATIONS / "freeswitch/centralino.xml")  # noqa: S314 - our own file
-    return [str(condition.get("expression")) for condition in tree.iter("condition")]
+    return {str(c.get("field")): str(c.get("expression")) for c in tree.iter("condition")}
 
 
 def _base64(text: str) -> str:

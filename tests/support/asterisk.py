@@ -61,6 +61,7 @@ bind={loopback}:{port}
 [carrier]
 type=endpoint
 context=from-carrier
+trust_id_inbound=yes
 disallow=all
 allow=ulaw
 from_domain={loopback}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from tests.support.asterisk import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.support.asterisk import Asterisk
     from tests.support.sip import Carrier, Phone
 
@@ -48,6 +50,17 @@ exten => 800444,1,Set(CURLOPT(httptimeout)=7)
 exten => 800555,1,Goto(from-trunk-centralino,${EXTEN},1)
 exten => 800666,1,Goto(from-trunk-centralino,s,1)
 
+; a line on which the number comes as one that the network can't vouch for
+exten => 800777,1,Set(CALLERID(num-pres)=unavailable)
+ same => n,Gosub(centralino-lookup,s,1(${EXTEN}))
+ same => n,Goto(ring,s,1)
+
+; what FreePBX's inbound route does to a withheld number, behind us
+exten => 800888,1,Gosub(centralino-lookup,s,1(${EXTEN}))
+ same => n,Set(CALLERID(name-pres)=allowed_not_screened)
+ same => n,Set(CALLERID(num-pres)=allowed_not_screened)
+ same => n,Goto(ring,s,1)
+
 [from-trunk]
 exten => _[+0-9s].,1,Goto(ring,s,1)
 exten => s,1,Goto(ring,s,1)
@@ -61,6 +74,8 @@ TWICE = "800222"
 FREEPBX = "800444"
 FREEPBX_TRUNK = "800555"
 FREEPBX_TRUNK_WITHOUT_DID = "800666"
+UNAVAILABLE = "800777"
+FREEPBX_ROUTE = "800888"
 DID = "+390299887766"
 
 
@@ -86,9 +101,11 @@ class Office:
         self._phone = phone
         self._carrier = carrier
 
-    def call(self, number: str, name: str = "", did: str = DID) -> Shown:
+    def call(
+        self, number: str, name: str = "", did: str = DID, headers: Sequence[str] = ()
+    ) -> Shown:
         """Call the office and return what its phone showed."""
-        called_at = self._carrier.call(number, name, did)
+        called_at = self._carrier.call(number, name, did, headers)
         ring = self._phone.ring()
         return Shown(ring.name, ring.number, round(1000 * (ring.at - called_at)))
 

@@ -12,8 +12,11 @@ import socket
 import threading
 import time
 import uuid
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LOOPBACK = "127.0.0.1"
 # What a real phone or carrier would retry and wait for; on loopback nothing is lost, only late.
@@ -85,13 +88,14 @@ class Carrier:
         self._socket.settimeout(PATIENCE_S)
         self.port: int = self._socket.getsockname()[1]
 
-    def call(self, number: str, name: str, did: str) -> float:
+    def call(self, number: str, name: str, did: str, headers: Sequence[str] = ()) -> float:
         """Call `did` as `number` and wait for the end of the call.
 
         Args:
             number: what stands before the `@` of the From header; percent-encoded where needed.
             name: the display name, empty for none.
             did: the number that is called.
+            headers: further ones of the INVITE, `Privacy: id` for instance.
 
         Returns:
             when the INVITE was sent, by `time.monotonic`.
@@ -99,7 +103,7 @@ class Carrier:
         Raises:
             AssertionError: the PBX refused the call instead of putting it through to the phone.
         """
-        request = self._invite(number, name, did)
+        request = self._invite(number, name, did, headers)
         sent_at = time.monotonic()
         self._socket.sendto(request, self._pbx)
         while True:
@@ -116,7 +120,7 @@ class Carrier:
         """Give the port back."""
         self._socket.close()
 
-    def _invite(self, number: str, name: str, did: str) -> bytes:
+    def _invite(self, number: str, name: str, did: str, headers: Sequence[str]) -> bytes:
         shown = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '" ' if name else ""
         here = f"{LOOPBACK}:{self.port}"
         body = (
@@ -133,7 +137,8 @@ class Carrier:
             f"To: <sip:{quote(did, safe='+')}@{LOOPBACK}>\r\n"
             f"Call-ID: {uuid.uuid4().hex}\r\nCSeq: 1 INVITE\r\n"
             f"Contact: <sip:carrier@{here}>\r\n"
-            f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n"
+            + "".join(f"{header}\r\n" for header in headers)
+            + f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         return (head + body).encode()
 
