@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 HEAD_LIMIT = 10_240
 IDLE_LIMIT_S = 30.0
 BLOCK = 65_536
+TURNS = 8
 
 
 class PreflightRoute(NamedTuple):
@@ -88,12 +89,16 @@ class Gateway:
         self._server = await asyncio.start_server(self._accept, sock=listener, limit=HEAD_LIMIT)
 
     async def _close(self) -> None:
+        # A server that is closed loses the connections that it has accepted and not yet handed over
+        # (CPython 3.13), so first it accepts no more, and is given the few turns that this takes.
+        for listener in self._server.sockets:
+            self._loop.remove_reader(listener)
+        await _take_turns()
         self._server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        # Closed connections are let go in the loop's next turn, and it is its last.
-        await asyncio.sleep(0)
+        await _take_turns()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._serve(reader, writer))
@@ -158,6 +163,12 @@ class Gateway:
         ]
         lines = [f"{method} {prefix}{target} {version}", *kept, "Connection: close", "", ""]
         return "\r\n".join(lines).encode("latin-1")
+
+
+async def _take_turns() -> None:
+    """Let the loop do what it has begun: hand over connections, let go of closed ones."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
 
 
 def _refusal(status: str) -> bytes:
