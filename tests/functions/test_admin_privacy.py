@@ -39,6 +39,17 @@ def test_an_erased_person_leaves_no_trace_and_late_events_do_not_bring_it_back(
     assert desk.ask("POST", contact_path("crm:1", "/erase")).status == 404
 
 
+def test_an_erasure_of_nobody_writes_nothing_and_the_id_can_be_used(desk: Desk) -> None:
+    before = desk.dynamo.all_items()
+    assert desk.ask("POST", contact_path("crm:2", "/erase")).status == 404
+    assert desk.dynamo.all_items() == before
+    assert desk.ask("PUT", contact_path("crm:2"), {"last_name": "Rossi"}).status == 201
+    assert desk.ask("DELETE", contact_path("crm:2")).status == 204
+    assert desk.ask("POST", contact_path("crm:2", "/erase")).status == 404
+    desk.clock.now += 1
+    assert desk.ask("PUT", contact_path("crm:2"), {"last_name": "Rossi"}).status == 201
+
+
 def test_whoever_has_a_number_alone_is_erased_by_it(desk: Desk) -> None:
     reply = desk.ask("POST", "/v1/contacts/erase", {"number": "0039 02 4455667"})
     assert (reply.status, reply.json["contact_ids"]) == (200, ["crm:1"])

@@ -271,6 +271,64 @@ def test_nothing_is_left_of_an_erased_person_but_the_word_that_the_id_is_erased(
     assert bench.contacts.page().contacts == ()
 
 
+def test_an_erasure_of_somebody_who_is_not_there_writes_nothing_and_the_id_stays_free(
+    bench: Bench,
+) -> None:
+    assert bench.contacts.erase("crm:1") is False
+    assert bench.items() == []
+    assert save(bench, contact()) == "created"
+    bench.contacts.delete("crm:1", 3)
+    deleted = bench.items()
+    assert bench.contacts.erase("crm:1") is False
+    assert bench.items() == deleted
+    assert save(bench, contact(version=3)) == "stale"
+    assert save(bench, contact(version=4)) == "created"
+
+
+def test_an_erasure_takes_two_round_trips_or_one_if_nobody_is_there(bench: Bench) -> None:
+    bench.contacts.erase("crm:1")
+    assert bench.requests == ["GetItem"]
+    save(bench, contact("crm:1", 1, NUMBER, OTHER))
+    bench.requests.clear()
+    assert bench.contacts.erase("crm:1") is True
+    assert bench.requests == ["GetItem", "TransactWriteItems"]
+
+
+def test_a_contact_that_is_to_be_new_does_not_replace_one_whatever_its_version(
+    bench: Bench,
+) -> None:
+    it = contact("crm:1", 5)
+    assert bench.contacts.save(it, holders_of(it), new=True) == "created"
+    before = bench.items()
+    for version in (4, 5, 6):
+        other = contact("crm:1", version, OTHER, name="Verdi")
+        for again in (it._replace(version=version), other):
+            with pytest.raises(ConflictError):
+                bench.contacts.save(again, holders_of(again), new=True)
+    assert bench.items() == before
+    bench.contacts.delete("crm:1", 7)
+    late, later = it._replace(version=7), it._replace(version=8)
+    assert bench.contacts.save(late, holders_of(late), new=True) == "stale"
+    assert bench.contacts.save(later, holders_of(later), new=True) == "created"
+
+
+def test_of_two_who_create_a_contact_at_once_one_succeeds(bench: Bench) -> None:
+    first, second = contact("crm:1", 1), contact("crm:1", 2, OTHER, name="Verdi")
+    writers = [bench.contacts.save_steps(it, holders_of(it), new=True) for it in (first, second)]
+    # Both have decided before either one's request arrives.
+    requests = [next(steps) for steps in writers]
+    answer = bench.stores.client.call(*requests[0], timeout_s=5)
+    with pytest.raises(StopIteration) as done:
+        writers[0].send(answer)
+    assert done.value.value == "created"
+    with pytest.raises(AwsError) as refused:
+        bench.stores.client.call(*requests[1], timeout_s=5)
+    with pytest.raises(ConflictError):
+        writers[1].throw(refused.value)
+    assert bench.contacts.get("crm:1") == first
+    assert names_on(bench, OTHER) == set()
+
+
 def test_every_field_of_a_contact_comes_back(bench: Bench) -> None:
     it = Contact(
         "google:people/c42:x",

@@ -90,9 +90,22 @@ def test_an_edit_by_hand_follows_a_version_from_the_future(stores: MemoryStores)
 
 def test_an_edit_by_hand_of_an_erased_contact_is_told_why_it_fails(stores: MemoryStores) -> None:
     contacts = stores.contacts("acme")
-    erase_person(contacts, "api:1")
-    with pytest.raises(ConflictError, match="erased"):
-        save_contact(contacts, person(), LINE, now_ms=NOW_MS)
+    save_contact(contacts, person(), LINE, now_ms=NOW_MS)
+    assert erase_person(contacts, "api:1")
+    for new in (False, True):
+        with pytest.raises(ConflictError, match="erased"):
+            save_contact(contacts, person(), LINE, now_ms=NOW_MS + 1, new=new)
+
+
+def test_a_contact_that_is_to_be_new_is_not_saved_over_another(stores: MemoryStores) -> None:
+    contacts = stores.contacts("acme")
+    assert save_contact(contacts, person(), LINE, now_ms=NOW_MS, new=True).outcome == "created"
+    for version in (0, NOW_MS - 1, NOW_MS + 1):
+        with pytest.raises(ConflictError, match="already"):
+            save_contact(
+                contacts, person("api:1", version, last_name="Neri"), LINE, now_ms=NOW_MS, new=True
+            )
+    assert read_contact(contacts, "api:1").last_name == "Rossi"
 
 
 class Meddler(DynamoContactStore):

@@ -25,13 +25,14 @@ class Saved(NamedTuple):
     contact: Contact
 
 
-def save_contact(
+def save_contact(  # noqa: PLR0913 - what a save depends on
     store: ContactStore,
     contact: Contact,
     line: Line,
     *,
     now_ms: int,
     known: Known | None = None,
+    new: bool = False,
 ) -> Saved:
     """Save a contact, and with it what every number of it shows.
 
@@ -42,16 +43,18 @@ def save_contact(
         line: says which country and area a number without a code is from.
         now_ms: the time, milliseconds since 1970.
         known: what is stored, from the store's `known`.
+        new: the contact is to be created: there may be none of its id.
 
     Raises:
         PayloadError: a field is not what it has to be.
-        ConflictError: edited by hand, and the contact was erased lately, or changes all the time.
+        ConflictError: edited by hand, and the contact was erased lately, or changes all the time;
+            or it was to be new and is there.
     """
     by_hand = not contact.version
     if by_hand:
         contact = contact._replace(version=now_ms, updated_at_ms=contact.updated_at_ms or now_ms)
     contact, holders = index_contact(contact, line)
-    outcome = store.save(contact, holders, known=known)
+    outcome = store.save(contact, holders, known=known, new=new)
     if outcome == "stale" and by_hand:
         # The source counts otherwise than in milliseconds, or its clock is ahead.
         stored = store.get(contact.id)
@@ -60,7 +63,7 @@ def save_contact(
                 "this contact was erased lately: its id is free again after 30 days"
             )
         contact = contact._replace(version=stored.version + 1)
-        outcome = store.save(contact, holders)
+        outcome = store.save(contact, holders, new=new)
         if outcome == "stale":
             raise ConflictError("the contact is being changed by others: try again")
     return Saved(outcome, contact)

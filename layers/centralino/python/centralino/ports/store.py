@@ -131,7 +131,12 @@ class ContactStore(Protocol):
         """
 
     def save(
-        self, contact: Contact, holders: Mapping[str, Holder], *, known: Known | None = None
+        self,
+        contact: Contact,
+        holders: Mapping[str, Holder],
+        *,
+        known: Known | None = None,
+        new: bool = False,
     ) -> Outcome:
         """Save a contact and its place on the cards, all or nothing.
 
@@ -140,8 +145,11 @@ class ContactStore(Protocol):
             holders: number (or block) -> what its card keeps of the contact.
             known: from `known`; without it the contact is taken to be new, which costs a second
                 round trip if it isn't.
+            new: save it only if there is no contact of this id, whatever its version; of several
+                who try at once one succeeds.
 
         Raises:
+            ConflictError: it was to be new, and there is a contact of this id.
             NotFoundError: the contact has a block and there is no such tenant (any more).
         """
 
@@ -150,6 +158,10 @@ class ContactStore(Protocol):
 
     def erase(self, contact_id: str) -> bool:
         """Delete a contact for good: no version brings this id back while its tombstone lasts.
+
+        Where there is no contact, never was or not any more, nothing is written: a mistyped id
+        stays free, and the tombstone of a deleted contact keeps its version. So an erasure counts
+        from when it is carried out, and not in any order as `save` and `delete` do.
 
         Returns:
             Whether there was one.

@@ -32,7 +32,7 @@ from centralino.adapters.store.table import (
 )
 from centralino.domain.card import HOLDERS_ON_CARD
 from centralino.domain.contact import Contact, ContactNumber
-from centralino.domain.errors import UnavailableError
+from centralino.domain.errors import ConflictError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -199,12 +199,22 @@ def list_key(tenant: str, kind: str, shard: int) -> str:
     return f"T#{tenant}#L#{kind}#{shard}"
 
 
-def save_decision(target: Target, now_s: float) -> Callable[[Stored], Target | Outcome]:
-    """Return how a save decides: the higher version wins, of equal ones the later save."""
+def save_decision(
+    target: Target, now_s: float, *, new: bool = False
+) -> Callable[[Stored], Target | Outcome]:
+    """Return how a save decides: the higher version wins, of equal ones the later save.
+
+    Args:
+        target: what is to be stored.
+        now_s: the time, seconds since 1970.
+        new: whether the contact may not be there yet; one that is, is a ConflictError.
+    """
 
     def decide(stored: Stored) -> Target | Outcome:
         if not stored.word:
             return target
+        if new and not stored.deleted:
+            raise ConflictError("there is a contact of this id already")
         if stored.deleted:
             ended = stored.expires_at <= now_s
             return target if ended or stored.version < target.version else "stale"
@@ -226,6 +236,19 @@ def delete_decision(version: int, now_s: float) -> Callable[[Stored], Target | O
         if not stored.deleted and stored.version > version:
             return "stale"
         return tombstone
+
+    return decide
+
+
+def erase_decision(now_s: float) -> Callable[[Stored], Target | Outcome]:
+    """Return how an erasure decides: it needs a contact, and leaves the id taken.
+
+    To begin with `ABSENT` would be to find nothing to do: `change` has to be told what is stored.
+    """
+    tombstone = Target(version=ERASED, expires_at=int(now_s) + TOMBSTONE_S)
+
+    def decide(stored: Stored) -> Target | Outcome:
+        return tombstone if stored.doc else "unchanged"
 
     return decide
 
@@ -256,6 +279,7 @@ def change(
         What became of it.
 
     Raises:
+        ConflictError: `decide` says so.
         UnavailableError: other writers were faster every time.
         AwsError: DynamoDB refuses the request itself.
     """

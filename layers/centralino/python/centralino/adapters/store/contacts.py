@@ -16,6 +16,7 @@ from centralino.adapters.store.change import (
     Stored,
     change,
     delete_decision,
+    erase_decision,
     is_passing,
     list_key,
     purge_decision,
@@ -25,7 +26,7 @@ from centralino.adapters.store.change import (
     save_decision,
     target_of,
 )
-from centralino.adapters.store.sender import run
+from centralino.adapters.store.sender import Request, run
 from centralino.adapters.store.table import (
     LIST_INDEX,
     SHARDS,
@@ -100,8 +101,7 @@ class DynamoContactStore:
 
     def get(self, contact_id: str) -> Contact | None:
         """Return a contact as it is now; None if there is none (any more)."""
-        payload = {"TableName": self._table, "Key": self._key(contact_id), "ConsistentRead": True}
-        stored = read_stored(self._call("GetItem", payload).get("Item"))
+        stored = read_stored(self._call("GetItem", self._get_payload(contact_id)).get("Item"))
         return read_contact(contact_id, stored) if stored.doc else None
 
     def known(self, contact_ids: Sequence[str]) -> Mapping[str, Known]:
@@ -116,7 +116,12 @@ class DynamoContactStore:
         return {_id_of(item): read_stored(item) for item in items if item["sk"]["S"] == "C"}
 
     def save(
-        self, contact: Contact, holders: Mapping[str, Holder], *, known: Known | None = None
+        self,
+        contact: Contact,
+        holders: Mapping[str, Holder],
+        *,
+        known: Known | None = None,
+        new: bool = False,
     ) -> Outcome:
         """Save a contact and its place on the cards, all or nothing; see the port."""
         for number in holders:
@@ -124,16 +129,21 @@ class DynamoContactStore:
                 raise PayloadError("numbers", "E.164, or a block as +39024455*")
             if number.endswith("*"):
                 self._keep_block_length(len(number) - 2)
-        steps = self.save_steps(contact, holders, known=known)
+        steps = self.save_steps(contact, holders, known=known, new=new)
         return run(steps, self._client, TIMEOUT_S)
 
     def save_steps(
-        self, contact: Contact, holders: Mapping[str, Holder], *, known: Known | None = None
+        self,
+        contact: Contact,
+        holders: Mapping[str, Holder],
+        *,
+        known: Known | None = None,
+        new: bool = False,
     ) -> Steps[Outcome]:
         """Return the requests of `save`, once the lengths of its blocks are kept."""
         if not 0 <= contact.version < ERASED:
             raise PayloadError("version", f"a number from 0 to {ERASED - 1}")
-        decide = save_decision(target_of(contact, holders), self._now())
+        decide = save_decision(target_of(contact, holders), self._now(), new=new)
         stored = known if isinstance(known, Stored) else ABSENT
         return change(self._place(contact.id), decide, stored, self._pause)
 
@@ -142,15 +152,23 @@ class DynamoContactStore:
         return run(self.delete_steps(contact_id, version), self._client, TIMEOUT_S)
 
     def delete_steps(self, contact_id: str, version: int) -> Steps[Outcome]:
-        """Return the requests of `delete`, and of `erase` with the version `ERASED`."""
-        if not 0 <= version <= ERASED:
+        """Return the requests of `delete`."""
+        if not 0 <= version < ERASED:
             raise PayloadError("version", f"a number from 0 to {ERASED - 1}")
         decide = delete_decision(version, self._now())
         return change(self._place(contact_id), decide, ABSENT, self._pause)
 
     def erase(self, contact_id: str) -> bool:
         """Delete a contact for good; return whether there was one."""
-        return self.delete(contact_id, ERASED) == "changed"
+        return run(self.erase_steps(contact_id), self._client, TIMEOUT_S) == "changed"
+
+    def erase_steps(self, contact_id: str) -> Steps[Outcome]:
+        """Return the requests of `erase`; it looks first, since what isn't there stays absent."""
+        answer = yield Request("GetItem", self._get_payload(contact_id))
+        stored = read_stored(answer.get("Item"))
+        decide = erase_decision(self._now())
+        outcome = yield from change(self._place(contact_id), decide, stored, self._pause)
+        return outcome
 
     def page(self, *, cursor: str = "", limit: int = 50, problems: bool = False) -> Page:
         """List contacts, shard by shard; see the port."""
@@ -247,6 +265,9 @@ class DynamoContactStore:
 
     def _call(self, operation: str, payload: dict[str, Any]) -> dict[str, Any]:
         return self._client.call(operation, payload, timeout_s=TIMEOUT_S)
+
+    def _get_payload(self, contact_id: str) -> dict[str, Any]:
+        return {"TableName": self._table, "Key": self._key(contact_id), "ConsistentRead": True}
 
     def _place(self, contact_id: str) -> Place:
         if not ID_PATTERN.fullmatch(contact_id):

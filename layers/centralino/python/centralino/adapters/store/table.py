@@ -33,7 +33,8 @@ so that a repetition takes it up where it stopped.
 **Tombstone.** A deleted contact's `version`, for 30 days (`expires_at`): an event that comes late
 finds it newer. It has no `doc`. An erased one has the highest version there is, so nothing at all
 brings that id back while it lasts. What is left of the person is the source's record id; that is
-why ids are record ids and not mail addresses.
+why ids are record ids and not mail addresses. Only a contact can be erased: where there is none, or
+its tombstone, an erasure finds nothing to do and writes nothing.
 
 **Settings.** `doc` is `domain/settings.py`'s `Settings` as JSON; `version` is compared when it is
 saved; `block_lengths` is a number set beside it, to which the first block of a length adds itself

@@ -75,9 +75,7 @@ def create_contact(body: NewContact) -> Response[ContactOut]:
     """
     session = session_of(router)
     contact_id = _id_of(body)
-    if session.contacts.get(contact_id):
-        raise ConflictError("there is a contact of this id already; put it to replace it")
-    saved = _save(session, contact_id, body, None)
+    saved = _save(session, contact_id, body, new=True)
     headers = {"location": f"/v1/contacts/{quote(contact_id, safe=':')}"}
     return Response(201, "application/json", contact_out(saved.contact), headers)
 
@@ -170,11 +168,18 @@ def _id_of(body: NewContact) -> str:
     return body.id or f"{OWN_SOURCE}:{uuid.uuid4().hex}"
 
 
-def _save(session: Session, contact_id: str, body: ContactIn, stored: Contact | None) -> Saved:
+def _save(
+    session: Session,
+    contact_id: str,
+    body: ContactIn,
+    stored: Contact | None = None,
+    *,
+    new: bool = False,
+) -> Saved:
     """Save a contact; a body without a version is the latest change there is.
 
     Raises:
-        ConflictError: a newer version is stored.
+        ConflictError: a newer version is stored, or any if it was to be new.
     """
     if body.version is None and stored and _same(body, stored):
         return Saved("unchanged", stored)
@@ -188,6 +193,7 @@ def _save(session: Session, contact_id: str, body: ContactIn, stored: Contact | 
         ),
         session.visit.settings.line,
         now_ms=session.now_ms,
+        new=new,
     )
     if saved.outcome == "stale":
         raise ConflictError("a newer version of this contact is stored, or it was erased lately")
