@@ -3,7 +3,8 @@
 A tenant holds one contact for every example number of every type in libphonenumber's metadata, and
 near neighbours of each: one digit off, and the same digits under other country codes. Every region
 is the line's country once and gets a call from every contact. `python -m tests.support.recall`
-prints the figures; `--write` renews the list of readings that are truly ambiguous.
+prints the figures; `--write` renews the lists of readings that are truly ambiguous, and of calls
+that would show a stranger's name if the caller had no contact.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from centralino.domain.settings import CliFormat
 
 AMBIGUOUS = Path(__file__).parent.parent / "unit" / "ambiguous_readings.txt"
+STRANGERS = AMBIGUOUS.with_name("stranger_readings.txt")
 SETTINGS = Settings("demo")
 NEAR_CODES = 3
 FAR_COUNTRIES = 10
@@ -76,13 +78,16 @@ class Recall(NamedTuple):
         outcomes: (home or foreign, format, spelling, outcome) -> how many.
         ambiguous: a line of text for every call that could be from two contacts.
         wrong: the same for every call that showed another contact, or none.
-        strangers: reason -> calls that, had the caller no contact, would show somebody else's.
+        strangers: a line for every contact that the caller would be shown as, alone or among
+            others, had the caller none.
+        stranger_reasons: spelling and reason -> how many of them.
     """
 
     outcomes: Counter[tuple[str, str, str, str]]
     ambiguous: list[str]
     wrong: list[str]
-    strangers: Counter[str]
+    strangers: list[str]
+    stranger_reasons: Counter[str]
 
 
 def make_tenant() -> Tenant:
@@ -114,10 +119,11 @@ def measure(tenant: Tenant) -> Recall:
     """Make all the calls."""
     # re's own cache is too small for phonenumbers in every country at once.
     re._MAXCACHE = 20_000  # type: ignore[attr-defined]
-    recall = Recall(Counter(), [], [], Counter())
+    recall = Recall(Counter(), [], [], [], Counter())
     for attempt in itertools.chain(mixed_calls(tenant), declared_calls(tenant)):
         _count(attempt, tenant, recall)
     recall.ambiguous.sort()
+    recall.strangers.sort()
     return recall
 
 
@@ -243,9 +249,13 @@ def _count_strangers(attempt: Attempt, reading: Reading, tenant: Tenant, recall:
     if caller.key not in (everyone.key, *everyone.ambiguous_keys):
         recall.wrong.append(f"{_describe(attempt, everyone, tenant)} if all had a contact")
     stranger = decide(reading, keys & tenant.contacts.keys() - {caller.key})
-    for key in (stranger.key, *stranger.ambiguous_keys):
-        reasons = [c.reason for c in reading.candidates if c.key == key]
-        recall.strangers.update(f"{attempt.spelling} read as {reason}" for reason in reasons)
+    for candidate in reading.candidates:
+        if candidate.key in (stranger.key, *stranger.ambiguous_keys):
+            how = f"{attempt.spelling} read as {candidate.reason}"
+            whose = f"{candidate.key} ({tenant.contacts[candidate.key]})"
+            call = f"{attempt.line.country} {attempt.line.cli_format} {how}: {attempt.cli!r}"
+            recall.strangers.append(f"{call} is {caller.key}, not stored -> {whose}")
+            recall.stranger_reasons[how] += 1
 
 
 def _describe(attempt: Attempt, decision: Decision, tenant: Tenant) -> str:
@@ -270,7 +280,8 @@ def _neighbours(subscriber: Subscriber) -> Iterator[str]:
     start = codes.index(code)
     others = [codes[(start + step) % len(codes)] for step in range(1, len(codes))]
     same_digits = [f"+{other}{e164[len(code) + 1 :]}" for other in others]
-    yield from same_digits[:NEAR_CODES]
+    possible = (number for number in same_digits if index_number(number, "")[0])
+    yield from itertools.islice(possible, NEAR_CODES)
     yield from itertools.islice(filter(is_valid, same_digits), NEAR_CODES)
 
 
@@ -307,8 +318,9 @@ def report(tenant: Tenant, recall: Recall) -> str:
         lines.append(f"{place:8} {cli_format:9} {spelling:28} {outcome:10} {count:7}")
         totals[outcome] += count
     lines.append(f"tried {totals.total()}: " + ", ".join(f"{n} {o}" for o, n in totals.items()))
-    lines.append(f"calls that would show another, had the caller none: {recall.strangers.total()}")
-    lines += [f"    {reason:50} {count:7}" for reason, count in recall.strangers.most_common()]
+    lines.append(f"calls that would show another, had the caller none: {len(recall.strangers)}")
+    reasons = recall.stranger_reasons.most_common()
+    lines += [f"    {reason:50} {count:7}" for reason, count in reasons]
     return "\n".join([*lines, *recall.wrong])
 
 
@@ -316,5 +328,6 @@ if __name__ == "__main__":
     everybody = make_tenant()
     result = measure(everybody)
     if "--write" in sys.argv:
-        AMBIGUOUS.write_text("\n".join(result.ambiguous) + "\n", encoding="utf-8")
+        for path, calls in ((AMBIGUOUS, result.ambiguous), (STRANGERS, result.strangers)):
+            path.write_text("\n".join(calls) + "\n", encoding="utf-8")
     sys.stdout.write(report(everybody, result) + "\n")

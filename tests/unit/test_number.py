@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import phonenumbers
 import pytest
 
 from centralino.domain.number import (
@@ -90,6 +91,24 @@ def test_a_caller_from_milan_is_found_in_every_spelling(cli: str) -> None:
         "+266696687",
         "00266696687",
         "266696687",
+        "1266696687",
+        "+1266696687",
+        "+1 266-696-687",
+        "0111266696687",
+        "001266696687",
+        "+39266696687",
+        "Private Number",
+        "PRIVATE_NUMBER",
+        "No Caller ID",
+        "OUT_OF_AREA",
+        "Out of Area",
+        "unknown number",
+        "Unknown-Caller",
+        "caller id withheld",
+        "Numero privato",
+        "NUMERO SCONOSCIUTO",
+        "Num\u00e9ro masqu\u00e9",
+        "sip:Private%20Number@pbx",
         "0",
         "0000000000",
         "+000",
@@ -107,6 +126,28 @@ def test_a_caller_from_milan_is_found_in_every_spelling(cli: str) -> None:
 def test_a_withheld_number_is_never_looked_up(cli: str) -> None:
     reading = read_cli(cli, ITALY, settings=SETTINGS)
     assert (reading.kind, reading.shape, reading.candidates) == ("withheld", "withheld", ())
+
+
+@pytest.mark.parametrize(
+    ("cli", "key"), [("+49266696687", "+49266696687"), ("0266696687", "+390266696687")]
+)
+def test_a_number_that_only_ends_like_a_withheld_one_is_looked_up(cli: str, key: str) -> None:
+    assert keys(cli)[0] == key
+    assert index_number(cli, "IT") == (key, "")
+
+
+@pytest.mark.parametrize("prefix", ["*67", "*82", "#31#", "*31#", "* 67 "])
+@pytest.mark.parametrize("number", ["+390244556677", "02 4455 6677", "(02) 44556677"])
+def test_a_service_prefix_is_no_part_of_the_number(prefix: str, number: str) -> None:
+    reading = read_cli(prefix + number, ITALY, settings=SETTINGS)
+    assert reading.candidates[0].key == MILAN
+    assert f"service prefix {prefix.replace(' ', '')}" in reading.steps
+    assert index_number(prefix + number, "IT") == (MILAN, "")
+
+
+def test_a_service_prefix_before_an_exten_is_left_alone() -> None:
+    settings = SETTINGS._replace(extens={"21": "", "*6721": ""})
+    assert read_cli("*6721", ITALY, settings=settings).exten == "*6721"
 
 
 @pytest.mark.parametrize(
@@ -132,6 +173,11 @@ def test_a_registered_exten_is_a_colleague(cli: str) -> None:
 @pytest.mark.parametrize("cli", ["+21", " 21", "021", "0021", "22", "3011", "210", "+4040"])
 def test_anything_else_is_not_a_colleague(cli: str) -> None:
     assert read_cli(cli, ITALY, settings=SETTINGS).kind != "internal"
+
+
+def test_a_number_with_a_plus_is_not_a_colleague_whatever_the_pattern_takes() -> None:
+    settings = SETTINGS._replace(exten_pattern=".*")
+    assert read_cli(MILAN, ITALY, settings=settings).kind == "number"
 
 
 def test_a_spoofed_exten_from_outside_is_not_a_colleague() -> None:
@@ -231,6 +277,34 @@ class TestAMobileOrMilan:
 def test_a_subscriber_of_san_marino_is_one_however_dialled(cli: str) -> None:
     assert keys(cli)[0] == "+3780549886377"
     assert index_number(cli, "IT") == ("+3780549886377", "")
+
+
+@pytest.mark.parametrize("region", ["GF", "GP", "MQ", "RE", "YT", "BL", "MF"])
+@pytest.mark.parametrize("line_country", ["FR", "RE", "MQ"])
+def test_france_and_its_overseas_departments_dial_each_other_as_one_country(
+    region: str, line_country: str
+) -> None:
+    for kind in (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE):
+        example = phonenumbers.example_number_for_type(region, kind)
+        assert example is not None
+        e164 = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+        dialled = f"0{phonenumbers.national_significant_number(example)}"
+        for cli in (dialled, f"+33{dialled[1:]}", e164):
+            assert keys(cli, Line(country=line_country))[0] == e164
+            assert index_number(cli, line_country) == (e164, "")
+
+
+def test_a_department_dials_france_without_a_code_but_has_freephone_numbers_of_its_own() -> None:
+    assert keys("0142685300", Line(country="RE"))[0] == "+33142685300"
+    assert keys("0612345678", Line(country="GP"))[0] == "+33612345678"
+    assert keys("0801234567", Line(country="RE"))[0] == "+262801234567"
+    assert keys("0142685300", Line(country="FR"))[0] == "+33142685300"
+
+
+@pytest.mark.parametrize("cli", ["048 9012 3456", "+353 48 9012 3456", "00442890123456"])
+def test_a_subscriber_of_northern_ireland_is_one_however_dialled_from_ireland(cli: str) -> None:
+    assert keys(cli, Line(country="IE"))[0] == "+442890123456"
+    assert index_number(cli, "IE") == ("+442890123456", "")
 
 
 def test_a_mexican_mobile_is_one_with_the_old_1_or_without() -> None:
@@ -342,6 +416,9 @@ class TestBlocks:
         found = keys("3902445566", settings=many)
         assert len(found) == MAX_KEYS
         assert found[:2] == ["+393902445566", "+3902445566"]
+        assert read_cli("3902445566", ITALY, settings=many).steps == ("10 blocks not asked",)
+        assert read_cli(MILAN, ITALY, settings=many).steps == ("1 block not asked",)
+        assert read_cli(MILAN, ITALY, settings=self.settings).steps == ()
 
     @pytest.mark.parametrize(
         ("raw", "key"),
@@ -378,6 +455,19 @@ class TestBlocks:
         ("02/44556677 (ufficio)", "IT", MILAN),
         ("Tel. 02-44556677", "it", MILAN),
         ("02 44556677/8", "IT", MILAN),
+        ("02 44556677/78/79", "IT", MILAN),
+        ("02 4455 6677 / 78 / 79", "IT", MILAN),
+        ("+39 02 4455 6677 / 6678", "IT", MILAN),
+        ("02 4455/6677/78", "IT", MILAN),
+        ("02/4455667/8/9", "IT", "+39024455667"),
+        ("02/4455667-8-9", "IT", "+39024455667"),
+        ("+49 30 123456-0", "IT", "+49301234560"),
+        ("02/44/55/66/77", "IT", MILAN),
+        ("02/4455/66/77", "IT", MILAN),
+        ("0475/12/34/56", "BE", "+32475123456"),
+        ("02/123/45/67", "BE", "+3221234567"),
+        ("01/42/68/53/00", "FR", "+33142685300"),
+        ("212/555/1234", "US", "+12125551234"),
         ("+39 02 44556677 int. 12", "IT", MILAN),
         ("tel:+39-02-44556677;ext=9", "IT", MILAN),
         (" 0244556677 ", "IT", MILAN),
@@ -395,6 +485,13 @@ def test_a_contacts_number_is_indexed_as_a_caller_would_deliver_it(
     assert index_number(raw, country) == (key, "")
 
 
+@pytest.mark.parametrize("number", ["+431", "+4312345", "+4912345678901", "+390899999999"])
+def test_only_the_length_of_a_number_makes_it_impossible(number: str) -> None:
+    """A range that is newer than the metadata is indexed; a length that no range has is not."""
+    key, problem = index_number(number, "")
+    assert (key, bool(problem)) == ((number, False) if number != "+431" else ("", True))
+
+
 def test_a_contacts_local_number_is_indexed_with_the_area_code() -> None:
     assert index_number("44556677", "IT", "02") == (MILAN, "")
 
@@ -410,6 +507,13 @@ def test_a_contacts_local_number_is_indexed_with_the_area_code() -> None:
         ("5551234", "US", "a local number without its area code"),
         ("0244556677", "", "a number without a country code, and no known country to read it in"),
         ("4" * 41, "IT", "too many digits for one number"),
+        ("1266696687", "US", "not a number"),
+        ("+39266696687", "IT", "not a number"),
+        ("+3902445566778899001", "IT", "more than 15 digits"),
+        ("+49 181 12345678901234", "IT", "more than 15 digits"),
+        ("+1 212 555 236", "IT", "no number of +1 has 9 digits after the code"),
+        ("+1212555236", "", "no number of +1 has 9 digits after the code"),
+        ("+39 02 4455 6677 - 6678", "IT", "more than 15 digits"),
         ("0244556677 / 3331234567", "IT", "not a possible number of IT or of any other country"),
     ],
 )

@@ -56,10 +56,14 @@ def test_any_text_gives_an_answer(cli: str, line: Line, external: bool) -> None:
 @settings(deadline=None)
 @given(TEXTS, LINES)
 def test_a_number_that_was_understood_is_understood_as_itself(cli: str, line: Line) -> None:
-    for candidate in read_cli(cli, line, settings=SETTINGS).candidates:
+    candidates = read_cli(cli, line, settings=SETTINGS).candidates
+    for candidate in candidates:
         again = read_cli(candidate.number, Line(), settings=SETTINGS)
         assert again.candidates[0].key == candidate.number
-        assert index_number(candidate.number, "") == (candidate.number, "")
+        key, problem = index_number(candidate.number, "")
+        # A number of an impossible length may lie in a block; no contact is stored under it.
+        impossible = candidates[0].reason == "plus" and "digits" in problem
+        assert (key, problem) == (candidate.number, "") or impossible
 
 
 @settings(deadline=None)

@@ -7,11 +7,13 @@ import phonenumbers
 from tests.support import recall
 
 
-def test_every_caller_is_found_and_shown_as_another_never_and_as_two_only_if_listed() -> None:
+def test_every_caller_is_found_and_who_is_taken_for_another_is_listed() -> None:
     """One measurement for all of it: 650,000 calls take their time."""
     figures = recall.measure(recall.make_tenant())
     assert figures.wrong == []
     assert figures.ambiguous == recall.AMBIGUOUS.read_text(encoding="utf-8").splitlines()
+    # Who has no contact is taken for another in these calls only.
+    assert figures.strangers == recall.STRANGERS.read_text(encoding="utf-8").splitlines()
     assert figures.outcomes.total() > len(phonenumbers.SUPPORTED_REGIONS) * 2_000
     formats = {cli_format for _, cli_format, _, _ in figures.outcomes}
     assert formats == {"mixed", "plus", "national", "digits"}

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import phonenumbers
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from centralino.domain.errors import PayloadError
 from centralino.domain.number import MAX_TEXT
-from centralino.domain.rules import check_pattern, check_rule, count_ways
-from centralino.domain.settings import Rule
+from centralino.domain.rules import check_exten_pattern, check_pattern, check_rules, count_ways
+from centralino.domain.settings import Line, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_a_rule_that_operators_write_is_accepted(pattern: str, replacement: str) -> None:
-    check_rule(Rule(pattern, replacement))
+    check_rules([Rule(pattern, replacement)])
 
 
 @pytest.mark.parametrize(
@@ -49,25 +50,76 @@ def test_a_rule_that_operators_write_is_accepted(pattern: str, replacement: str)
 )
 def test_a_rule_that_can_explode_is_refused(pattern: str) -> None:
     with pytest.raises(PayloadError, match=r"rules\[0\]\.pattern: expected .* quick"):
-        check_rule(Rule(pattern, ""), "rules[0]")
+        check_rules([Rule(pattern, "")])
+
+
+def test_rules_that_are_quick_one_by_one_but_not_together_are_refused() -> None:
+    # 41 x 41 ways from 40 places each, of 100,000 in all.
+    rule = Rule(r"\d*-\d*$", "")
+    check_rules([rule])
+    check_rules([Rule(r"^\d*-\d*$", "")] * 20, "line.rules")
+    with pytest.raises(PayloadError, match=r"^line\.rules: expected .* quick together"):
+        check_rules([rule] * 2, "line.rules")
 
 
 @pytest.mark.parametrize("pattern", ["", "(", "[", "*", "(?<=a+)b", "a" * 201, "a{99999999999}"])
 def test_a_rule_that_is_no_regex_is_refused(pattern: str) -> None:
-    with pytest.raises(PayloadError, match=r"^rules\.pattern: "):
-        check_rule(Rule(pattern, ""))
+    with pytest.raises(PayloadError, match=r"^rules\[1\]\.pattern: "):
+        check_rules([Rule("^9", ""), Rule(pattern, "")])
 
 
 @pytest.mark.parametrize("replacement", [r"\1", r"\g<name>", "\\", r"\q", "0" * 61])
 def test_a_replacement_that_python_cannot_read_is_refused(replacement: str) -> None:
-    with pytest.raises(PayloadError, match=r"^rules\.replacement: "):
-        check_rule(Rule("^9", replacement))
+    with pytest.raises(PayloadError, match=r"^rules\[0\]\.replacement: "):
+        check_rules([Rule("^9", replacement)])
 
 
 def test_an_exten_pattern_is_refused_by_its_own_field() -> None:
     assert check_pattern("2[0-9]{2}", "exten_pattern").fullmatch("200")
     with pytest.raises(PayloadError, match=r"^exten_pattern: "):
-        check_pattern("(2*)*", "exten_pattern")
+        check_exten_pattern("(2*)*", [Line()])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line"),
+    [
+        (".*", Line(country="IT")),
+        (r"\d+", Line(country="IT")),
+        (r"\d{2,8}", Line(country="IT")),
+        (r"33\d{8}", Line(country="IT")),
+        (r"0[67]\d{8}", Line(country="IT")),
+        (r"0030\d+", Line(country="GR")),
+        (r"9\d{10}", Line(country="IT", outside_prefix="9")),
+        (r"[2-9]\d{6}", Line(country="US", area_code="212")),
+        (r"0?8\d{7,9}", Line(country="DE")),
+        (r"\d{4}", Line(country="NU")),
+    ],
+)
+def test_an_exten_pattern_that_takes_public_numbers_is_refused(pattern: str, line: Line) -> None:
+    with pytest.raises(PayloadError, match=r"^exten_pattern: .* is a public number \(\+\d+\)"):
+        check_exten_pattern(pattern, [Line(country="IS"), line])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line"),
+    [
+        (r"\d{2,5}", Line(country="IT")),
+        (r"[*#]?[2-7]\d{2}", Line(country="US", area_code="212")),
+        (r"8\d{6}", Line(country="US")),
+        (r"\d{4}", Line(country="IR")),
+        (r"\d{5}", Line(country="NO", outside_prefix="0")),
+    ],
+)
+def test_an_exten_pattern_that_no_public_number_matches_is_accepted(
+    pattern: str, line: Line
+) -> None:
+    assert check_exten_pattern(pattern, [line]).pattern == pattern
+
+
+@pytest.mark.parametrize("country", sorted(phonenumbers.SUPPORTED_REGIONS))
+def test_nobody_makes_a_colleague_of_everybody(country: str) -> None:
+    with pytest.raises(PayloadError, match="is a public number"):
+        check_exten_pattern(r"\d+", [Line(country=country)])
 
 
 ENOUGH = 200

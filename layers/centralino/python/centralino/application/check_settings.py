@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from centralino.domain.errors import PayloadError
 from centralino.domain.label import check_style
 from centralino.domain.plans import PLANS
-from centralino.domain.rules import check_pattern, check_rule
+from centralino.domain.rules import check_exten_pattern, check_rules
 from centralino.domain.settings import CLI_FORMATS, Line, Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from centralino.domain.settings import Settings
 
@@ -43,7 +43,7 @@ def check_settings(settings: Settings) -> None:
     check_style(settings.label)
     _check_extens(settings.extens)
     if settings.exten_pattern:
-        check_pattern(settings.exten_pattern, "exten_pattern")
+        check_exten_pattern(settings.exten_pattern, _lines(settings))
     for place, source in enumerate(settings.source_priority):
         if not _SOURCE.fullmatch(source):
             raise PayloadError(f"source_priority[{place}]", "a source's name of a-z, 0-9, _ and -")
@@ -52,6 +52,15 @@ def check_settings(settings: Settings) -> None:
             raise PayloadError(f"origins[{place}]", "a web origin as https://crm.example")
     if len(json.dumps(settings, ensure_ascii=False).encode()) > MAX_BYTES:
         raise PayloadError("settings", f"at most {MAX_BYTES} bytes of JSON")
+
+
+def _lines(settings: Settings) -> Iterator[Line]:
+    """Yield the tenant's line and each that a trunk or a DID makes of it."""
+    yield settings.line
+    for trunk in settings.trunks:
+        yield settings.line_for(trunk=trunk)
+    for did in settings.dids:
+        yield settings.line_for(did=did)
 
 
 def _check_extens(extens: Mapping[str, Any]) -> None:
@@ -105,4 +114,4 @@ def _check_rules(rules: Sequence[Rule], field: str) -> None:
     for place, rule in enumerate(rules):
         if not isinstance(rule.pattern, str) or not isinstance(rule.replacement, str):
             raise PayloadError(f"{field}[{place}]", "a pattern and a replacement, both text")
-        check_rule(rule, f"{field}[{place}]")
+    check_rules(rules, field)

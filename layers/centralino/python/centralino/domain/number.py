@@ -3,8 +3,8 @@
 Everything here is pure and total: any text at all gives an answer. The numbering plans come from
 libphonenumber's metadata as three generated tables (`dialling`, `plans`, `assigned`; see
 `tools/dialling_table`), of which a CLI in E.164 touches only the first, the smallest. Parsing is
-libphonenumber's own, with two reasoned exceptions (`_canonical`), and the tests hold it against
-the phonenumbers package; that package itself is imported only off the call path.
+libphonenumber's own, with a few reasoned exceptions (`_other_number`), and the tests hold it
+against the phonenumbers package; that package itself is imported only off the call path.
 
 How a number is understood, in words and with examples: `docs/numbers.md`.
 """
@@ -31,7 +31,9 @@ MAX_KEYS = 12
 MAX_RAW = 256
 MAX_TEXT = 40
 MAX_BLOCK_DIGITS = 4
+MAX_E164 = 15
 
+_LAST_RESORT = 3
 _MAX_EXACT = 6
 _MAX_NATIONAL = 17  # libphonenumber's own limit
 _MIN_NATIONAL = 2
@@ -40,24 +42,32 @@ _MASK_TAIL = 4
 _MASK_WHOLE = 8
 _KEYPAD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
 _MAX_VANITY_START = 6
+# With fewer digits, what stands before a slash is rather an area code and half of the number.
+_MIN_FIRST_OF_SEVERAL = 8
+_MIN_GROUP = 3
 
 # The number spells ANONYMOUS on a keypad; North American gateways send it.
 _ANONYMOUS_DIGITS = "266696687"
+_ANONYMOUS_STARTS = ("011", "00", "+", "")
+# Lower case, without separators: `Out_of_Area` and `No Caller ID` are among them.
 _WITHHELD = frozenset(
     {
-        "anonymous",
-        "unknown",
-        "restricted",
-        "private",
-        "unavailable",
-        "withheld",
-        "p",
-        "o",
-        "privato",
-        "sconosciuto",
-        f"+{_ANONYMOUS_DIGITS}",
-        f"00{_ANONYMOUS_DIGITS}",
-        f"011{_ANONYMOUS_DIGITS}",
+        *("anonymous", "anonymouscall", "anonymouscaller", "blocked", "blockedcall"),
+        *("blockednumber", "calleridblocked", "calleridrestricted", "calleridunavailable"),
+        *("calleridwithheld", "hidden", "hiddennumber", "idwithheld", "nocallerid", "noid"),
+        *("nonumber", "notavailable", "numberunavailable", "numberwithheld", "o", "outofarea"),
+        *("p", "private", "privatecall", "privatecaller", "privatename", "privatenumber"),
+        *("restricted", "restrictednumber", "unavailable", "unknown", "unknowncall"),
+        *("unknowncaller", "unknownname", "unknownnumber", "withheld", "withheldnumber"),
+        # Italian
+        *("anonimo", "chiamantesconosciuto", "chiamataanonima", "nascosto", "nondisponibile"),
+        *("numeroanonimo", "numeronascosto", "numeronondisponibile", "numeroprivato"),
+        *("numeroriservato", "numerosconosciuto", "privato", "riservato", "sconosciuto"),
+        # German, French, Spanish and Portuguese
+        *("anonym", "privat", "unbekannt", "unterdrückt", "nummerunterdrückt"),
+        *("anonyme", "inconnu", "masqué", "numéroinconnu", "numéromasqué", "numéroprivé", "privé"),
+        *("anónimo", "desconocido", "númerodesconocido", "númeroprivado", "privado"),
+        *("anônimo", "desconhecido", "númerodesconhecido"),
     }
 )
 _ANONYMOUS_HOST = "anonymous.invalid"
@@ -78,8 +88,25 @@ _POST_DIAL = r"(?i)(?<=[0-9])\s*[,;pw][\s,;pw]*[0-9*#]{0,15}\s*$"
 _VANITY = r"(\+?[0-9]+)[A-Za-z](?:[0-9]*[A-Za-z]){2,}[0-9]*"
 _LEADING_WORDS = r"^[^0-9+]*?(?=[+(]?[0-9+])"
 _TRAILING_WORDS = r"(?<=[0-9])(?:\s+|\s*\()[^0-9]*$"
-# `44556677/8`: the ending of a second number, which can't be told apart from one more digit.
-_SECOND_ENDING = r"(?<=[0-9])\s*/\s*[0-9]{1,2}\s*$"
+# `44556677/78/79`, `4455667-8-9`: the endings of further numbers, or groups of one.
+_ENDINGS = r"(?<=[0-9])(?:\s*/\s*[0-9]{1,4})+\s*$|(?<=[0-9]{4})(?:\s*-\s*[0-9]){2,}\s*$"
+# What a phone dials to hide the number, or to show it, before the number that it calls.
+_SERVICE_PREFIX = (
+    r"\s*(\*\s*67|\*\s*82|[*#]\s*31\s*#)[\s.\-,]*(?=(?:[+(]\s*)*(?:[0-9][\s.\-/()]*){6})"
+)
+
+# France and its overseas departments dial each other as one country; these first digits of a
+# national number say which calling code it has abroad. All others are +33.
+_OVERSEAS = {
+    **dict.fromkeys(("262", "263", "268", "269", "639", "692", "693", "7092"), "262"),
+    **dict.fromkeys(("70935", "70936", "70937"), "262"),
+    **dict.fromkeys(("590", "5987", "690", "691", "7090"), "590"),
+    **dict.fromkeys(("594", "5988", "694"), "594"),
+    **dict.fromkeys(("70930", "70931", "70932", "70933"), "594"),
+    **dict.fromkeys(("596", "5989", "696", "697", "7091"), "596"),
+}
+_OVERSEAS_CODES = frozenset(("262", "590", "594", "596"))
+_FRENCH_LENGTH = 9
 
 
 class Plan(NamedTuple):
@@ -162,11 +189,15 @@ class Decision(NamedTuple):
 
 
 class _Text(NamedTuple):
-    """An unwrapped CLI; `spaced` if a space stood where a `+` may have been."""
+    """An unwrapped CLI; `spaced` if a space stood where a `+` may have been.
+
+    `beginnings` are what may be the first of several numbers in a contact's text.
+    """
 
     text: str
     spaced: bool
     steps: tuple[str, ...]
+    beginnings: tuple[str, ...] = ()
 
 
 def read_cli(raw: str, line: Line, *, settings: Settings, external: bool = False) -> Reading:
@@ -178,7 +209,7 @@ def read_cli(raw: str, line: Line, *, settings: Settings, external: bool = False
         settings: the tenant's, for its extensions and block lengths.
         external: whether anything says that the call came from outside (a trunk, a DID).
     """
-    text, spaced, steps = _unwrap(raw)
+    text, spaced, steps, _ = _unwrap(raw)
     if _is_withheld(text):
         return Reading(raw, text, "withheld", shape="withheld", steps=steps)
     if not (external or spaced) and _is_exten(text, settings):
@@ -195,10 +226,14 @@ def read_cli(raw: str, line: Line, *, settings: Settings, external: bool = False
     if not _is_digits(text) or len(text) > MAX_TEXT:
         return Reading(raw, text, "unreadable", steps=steps)
     exact = _exact(text, line, spaced=spaced)
-    if text == _ANONYMOUS_DIGITS and not any(is_valid(c.number) for c in exact):
+    if _spells_anonymous(text, exact):
         return Reading(raw, text, "withheld", shape="withheld", steps=steps)
     shape = _shape(text, exact)
-    candidates = (*exact, *_blocks(exact, settings.block_lengths))[:MAX_KEYS]
+    every = (*exact, *_blocks(exact, settings.block_lengths))
+    candidates = every[:MAX_KEYS]
+    left = len({c.key for c in every} - {c.key for c in candidates})
+    if left:
+        steps = (*steps, f"{left} block{'s' if left > 1 else ''} not asked")
     return Reading(raw, text, "number", shape=shape, candidates=candidates, steps=steps)
 
 
@@ -249,20 +284,27 @@ def index_number(raw: str, country: str, area_code: str = "") -> tuple[str, str]
         country: where numbers without a country code are from, ISO 3166 alpha-2.
         area_code: the area code of local numbers, as it follows the country code.
     """
-    if raw[:1] == "+" and _is_digits(raw):
+    if raw[:1] == "+" and _is_digits(raw) and not raw.endswith(_ANONYMOUS_DIGITS):
         number = _canonical(raw[1:])
         if number:
-            return f"+{number}", ""
+            problem = _length_problem(number)
+            return ("", problem) if problem else (f"+{number}", "")
     line = Line(country=country, area_code=area_code)
     if raw.rstrip().endswith("*"):
         return _index_block(raw.rstrip()[:-1], line)
-    text = _unwrap(raw, contact=True).text
+    unwrapped = _unwrap(raw, contact=True)
+    text = _first_of_several(unwrapped, line)
     problem = _text_problem(text)
     if problem:
         return "", problem
     # A space before a contact's number is a space: only a URL turns a `+` into one.
     exact = _exact(text, line)
-    return (exact[0].key, "") if exact else ("", _index_problem(text, line))
+    if not exact:
+        return "", _index_problem(text, line)
+    if _spells_anonymous(text, exact):
+        return "", "not a number"
+    problem = _length_problem(exact[0].number[1:])
+    return ("", problem) if problem else (exact[0].key, "")
 
 
 def variants(reading: Reading, line: Line) -> tuple[str, ...]:
@@ -345,19 +387,25 @@ def _unwrap(raw: str, *, contact: bool = False) -> _Text:
         steps.append("percent-encoding")
     spaced = text[:1] == " " and text[1:2].isdigit()
     text = _unwrap_uri(text, steps)
+    service = _regex(_SERVICE_PREFIX).match(text) if "*" in text or "#" in text else None
+    if service:
+        steps.append(f"service prefix {_squeeze(service[1])}")
+        text = text[service.end() :]
     shorter = _regex(_POST_DIAL).sub("", _regex(_EXTENSION).sub("", text))
     if shorter != text:
         steps.append("extension")
         text = shorter
+    beginnings: tuple[str, ...] = ()
     if contact:
-        for words in (_LEADING_WORDS, _TRAILING_WORDS, _SECOND_ENDING):
+        for words in (_LEADING_WORDS, _TRAILING_WORDS):
             text = _regex(words).sub("", text)
+        beginnings = _beginnings(text)
     text = _squeeze(text)
     vanity = _regex(_VANITY).fullmatch(text)
     if vanity and len(vanity[1].lstrip("+")) <= _MAX_VANITY_START:
         text = text.upper().translate(_KEYPAD)
         steps.append("letters as on a keypad")
-    return _Text(text, spaced, tuple(steps))
+    return _Text(text, spaced, tuple(steps), beginnings)
 
 
 def _unwrap_uri(text: str, steps: list[str]) -> str:
@@ -424,10 +472,30 @@ def _is_withheld(text: str) -> bool:
     return not text.strip("0+") or text.lower() in _WITHHELD
 
 
+def _spells_anonymous(text: str, exact: list[Candidate]) -> bool:
+    """Tell whether a number is ANONYMOUS on a keypad, behind any country code or none.
+
+    Not if a numbering plan assigns it: `+49 2666 96687` is a village in the Westerwald. That the
+    last resort finds one counts for nothing (`00266696687` and Milan's 02 66696687).
+    """
+    if not text.endswith(_ANONYMOUS_DIGITS):
+        return False
+    spellings = [text, *(c.number for c in exact)]
+    return any(map(_is_anonymous, spellings)) and not any(
+        c.tier < _LAST_RESORT and is_valid(c.number) for c in exact
+    )
+
+
+def _is_anonymous(number: str) -> bool:
+    head = number.removesuffix(_ANONYMOUS_DIGITS)
+    codes = (head[len(start) :] for start in _ANONYMOUS_STARTS if head.startswith(start))
+    return head != number and any(not code or code in CODES for code in codes)
+
+
 def _is_exten(text: str, settings: Settings) -> bool:
     if text in settings.extens:
         return True
-    if not settings.exten_pattern or len(text) > MAX_TEXT:
+    if text[:1] == "+" or not settings.exten_pattern or len(text) > MAX_TEXT:
         return False
     try:
         return bool(re.fullmatch(settings.exten_pattern, text))
@@ -521,7 +589,9 @@ def _possible(text: str, line: Line, plan: Plan | None) -> Iterator[tuple[str, s
     if digits_first:
         yield from _international(text, "digits")
     if plan:
-        yield from _national(_strip_prefix(text, plan), plan, "national")
+        national = _strip_prefix(text, plan)
+        shared = _dialled_as_in_france(text, national, plan)
+        yield from _national(national, shared or plan, "national")
     if not digits_first:
         yield from _international(text, "digits")
     if plan and line.area_code and text[0] != "0":
@@ -537,16 +607,24 @@ def _lacks_trunk(text: str, plan: Plan) -> bool:
 
 def _international(text: str, reason: str) -> Iterator[tuple[str, str]]:
     number = _canonical(text)
-    code = _calling_code(number)
-    length = len(number) - len(code)
-    if code and any(length in plan.lengths for plan in _regions(code)):
+    if number and not _length_problem(number):
         yield number, reason
 
 
 def _national(national: str, plan: Plan, reason: str) -> Iterator[tuple[str, str]]:
     number = _canonical(plan.code + national) if len(national) in plan.lengths else ""
-    if number:
+    if number and not _length_problem(number):
         yield number, reason
+
+
+def _dialled_as_in_france(text: str, national: str, plan: Plan) -> Plan | None:
+    """Return France's plan for a number that one of its overseas departments dialled with a 0.
+
+    Freephone and special numbers, which begin with 8 or 9, each department has of its own.
+    """
+    if plan.code in _OVERSEAS_CODES and text != national and national[:1] in set("1234567"):
+        return _plan("FR")
+    return None
 
 
 def _without_zero(text: str, line: Line, readings: list[Candidate]) -> list[Candidate]:
@@ -559,7 +637,7 @@ def _without_zero(text: str, line: Line, readings: list[Candidate]) -> list[Cand
         return []
     known = {c.number for c in readings}
     inner = [
-        Candidate(c.number, "outside_prefix", c.number, 3)
+        Candidate(c.number, "outside_prefix", c.number, _LAST_RESORT)
         for c in _readings(text[1:], line)
         if c.number not in known and is_valid(c.number)
     ]
@@ -584,6 +662,7 @@ def _blocks(exact: list[Candidate], lengths: Iterable[int]) -> list[Candidate]:
 
 _plans: dict[str, Plan] = {}
 _plans_of_code: dict[str, tuple[Plan, ...]] = {}
+_lengths: dict[str, frozenset[int]] = {}
 _patterns: dict[str, re.Pattern[str]] = {}
 
 
@@ -608,6 +687,24 @@ def _regions(code: str) -> tuple[Plan, ...]:
         names = (name for name, fields in PLANS.items() if fields[0] == code)
         plans = _plans_of_code[code] = tuple(filter(None, map(_plan, names)))
     return plans
+
+
+def _length_problem(number: str) -> str:
+    """Say why no number of the calling code is as long; empty if one is.
+
+    Only the length counts: a range that is newer than the metadata is no problem.
+
+    Args:
+        number: a canonical number, digits only.
+    """
+    if len(number) > MAX_E164:
+        return f"more than {MAX_E164} digits"
+    code = _calling_code(number)
+    lengths = _lengths.get(code)
+    if lengths is None:
+        lengths = _lengths[code] = frozenset(n for plan in _regions(code) for n in plan.lengths)
+    length = len(number) - len(code)
+    return "" if length in lengths else f"no number of +{code} has {length} digits after the code"
 
 
 def _regex(pattern: str) -> re.Pattern[str]:
@@ -635,20 +732,17 @@ def _calling_code(digits: str) -> str:
 def _canonical(digits: str) -> str:
     """Return the one spelling of an international number, digits only; empty if it can't be one.
 
-    It is what libphonenumber's parser makes of `+digits`, repeated until nothing changes, with two
-    exceptions where one subscriber has two numbers: San Marino's landlines, dialled through Italy
-    as 0549, belong to +378; and Mexico's mobiles lost the 1 after +52 in 2019, but carriers and
-    address books did not all follow.
+    It is what libphonenumber's parser makes of `+digits`, repeated until nothing changes, but for
+    the subscribers that have two numbers (`_other_number`).
     """
     for _ in range(_MAX_ROUNDS):
         code = _calling_code(digits)
         national = digits[len(code) :]
         if not code or len(national) < _MIN_NATIONAL:
             return ""
-        if code == "39" and national.startswith("0549"):
-            return f"378{national}"
-        if code == "52" and national[0] == "1" and len(national) == len("15512345678"):
-            return f"52{national[1:]}"
+        other = _other_number(code, national)
+        if other:
+            return other
         plan = _plan(CODES[code]) if national[0] in DOUBTFUL[code] else None
         shorter = code + _strip_prefix(national, plan) if plan else digits
         if len(shorter) - len(code) > _MAX_NATIONAL:
@@ -656,6 +750,27 @@ def _canonical(digits: str) -> str:
         if shorter == digits:
             return digits
         digits = shorter
+    return ""
+
+
+def _other_number(code: str, national: str) -> str:
+    """Return the number that a subscriber with two is known by; empty for everybody else.
+
+    San Marino's landlines, dialled through Italy as 0549, belong to +378; Northern Ireland's,
+    dialled from Ireland as 048, to +44 28; those of France's overseas departments, dialled as
+    French ones, to their own codes. Mexico's mobiles lost the 1 after +52 in 2019, but carriers
+    and address books did not all follow.
+    """
+    if code == "39" and national.startswith("0549"):
+        return f"378{national}"
+    if code == "52" and national[0] == "1" and len(national) == len("15512345678"):
+        return f"52{national[1:]}"
+    if code == "353" and national.startswith("48") and len(national) == len("4890123456"):
+        return f"4428{national[2:]}"
+    if code == "33" and len(national) == _FRENCH_LENGTH:
+        for size in (3, 4, 5):
+            if national[:size] in _OVERSEAS:
+                return _OVERSEAS[national[:size]] + national
     return ""
 
 
@@ -684,6 +799,46 @@ def _strip_prefix(national: str, plan: Plan) -> str:
 
 
 # --- contacts and spellings (off the call path) ---------------------------------------------------
+
+
+def _beginnings(text: str) -> tuple[str, ...]:
+    """Return what may be the first of several numbers (`44556677/78/79`), the shortest first.
+
+    Groups of one number may have slashes between them, too: what follows a slash and has fewer
+    than three digits is a group or an ending, never where the first number ends.
+    """
+    tail = _regex(_ENDINGS).search(text)
+    if not tail:
+        return ()
+    if "/" not in tail[0]:
+        return (_squeeze(text[: tail.start()]),)
+    places = [place for place in range(tail.start(), len(text)) if text[place] == "/"]
+    heads = [text[:place] for place in places]
+    return tuple(
+        _squeeze(head)
+        for head in heads
+        if sum(map(str.isdigit, head.rpartition("/")[2])) >= _MIN_GROUP
+    )
+
+
+def _first_of_several(unwrapped: _Text, line: Line) -> str:
+    """Return the first number, if the text is several with endings; else the text.
+
+    `0475/12/34/56` is one number, `02 44556677/78/79` are three. The numbering plans tell: a
+    beginning that is a whole number wins, then the whole text if it is one.
+    """
+    whole = unwrapped.text
+    known = [b for b in unwrapped.beginnings if _is_assigned(b, line)]
+    for beginning in known:
+        number = _exact(beginning, line)[0].number[1:]
+        if len(number) - len(_calling_code(number)) >= _MIN_FIRST_OF_SEVERAL:
+            return beginning
+    return known[0] if known and not _is_assigned(whole, line) else whole
+
+
+def _is_assigned(text: str, line: Line) -> bool:
+    exact = _exact(text, line) if _is_digits(text) and len(text) <= MAX_TEXT else []
+    return bool(exact) and is_valid(exact[0].number)
 
 
 def _text_problem(text: str) -> str:
