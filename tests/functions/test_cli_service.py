@@ -89,7 +89,9 @@ def test_whoami_names_tenant_role_and_counts(rossi: CommandLine) -> None:
 
 
 def test_a_new_key_is_printed_alone_and_works(line: CommandLine) -> None:
-    made = line.done("keys", "create", "pbx", "--name", "PBX in Milan", "--network", "0.0.0.0/0")
+    made = line.done(
+        "keys", "create", "--role", "pbx", "--name", "PBX in Milan", "--network", "0.0.0.0/0"
+    )
     key = made.out.strip()
     assert line.done("whoami", "--key", key, "--json").json["role"] == "pbx"
     assert key not in made.err
@@ -103,7 +105,7 @@ def test_keys_are_listed_by_an_id_and_the_one_in_use_is_marked(line: CommandLine
 
 
 def test_a_revoked_key_is_refused(line: CommandLine) -> None:
-    made = line.done("keys", "create", "pbx", "--json").json
+    made = line.done("keys", "create", "--role", "pbx", "--json").json
     assert line.done("keys", "revoke", made["id"]).err == f"revoked {made['id']}\n"
     refused = line.run("lookup", "1", "--key", made["key"])
     assert refused.code == 1
@@ -114,13 +116,15 @@ def test_a_revoked_key_is_refused(line: CommandLine) -> None:
 def test_a_key_ends_with_the_day_that_was_asked_for(
     line: CommandLine, when: str, until: str
 ) -> None:
-    made = line.done("keys", "create", "agent", "--exten", "21", "--expires", when, "--json").json
+    made = line.done(
+        "keys", "create", "--role", "agent", "--exten", "21", "--expires", when, "--json"
+    ).json
     assert made["expires_at"].startswith(f"{until}T00:00:00")
     assert made["exten"] == "21"
 
 
 def test_a_key_that_ends_at_no_date_is_refused_by_name(line: CommandLine) -> None:
-    told = line.run("keys", "create", "pbx", "--expires", "soon")
+    told = line.run("keys", "create", "--role", "pbx", "--expires", "soon")
     assert told.code == 2
     assert told.err == "centralino: --expires: expected 90d, or a date as 2027-01-31\n"
 

@@ -31,7 +31,7 @@ class Role(StrEnum):
 @app.command("create")
 def create_key(  # noqa: PLR0913, PLR0917 - what a key is made of
     context: typer.Context,
-    role: Annotated[Role, typer.Argument(help="What it may do.")],
+    role: Annotated[Role, typer.Option(help="What it may do.")],
     name: Annotated[str, typer.Option(help="What it is for.")] = "",
     expires: Annotated[
         str, typer.Option(help="When it ends: 90d, or a date as 2027-01-31.", metavar="WHEN")

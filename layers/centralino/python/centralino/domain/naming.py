@@ -33,7 +33,7 @@ from centralino.domain.legal_forms import ends_in_legal_form
 from centralino.domain.people import Person, full_name, person_rungs, take_apart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 MAX_NAME = 120
 
@@ -88,13 +88,21 @@ def name_contact(first_name: str, last_name: str, company: str) -> Naming:
             _put_folded(parts, "p", person_rungs(folded))
     company = clean(company)
     if company:
-        words = company_words(company)
-        shared = company_key(_comparable(" ".join(words)).split())
-        _put(parts, "c", company_rungs(words, _columns))
-        if not company.isascii():
-            text = " ".join(words)
-            _put_folded(parts, "c", company_rungs((_to_ascii(text) or _name_emoji(text)).split()))
+        company_parts, shared = _name_company(company)
+        parts |= company_parts
     return Naming(parts, key, shared, _shown(name or company))
+
+
+@lru_cache(1024)  # in an export the people of one company are many, and often one after the other
+def _name_company(company: str) -> tuple[Mapping[str, Any], str]:
+    """Return what labels of a company are made of, and what is equal for its contacts."""
+    parts: dict[str, Any] = {}
+    words = company_words(company)
+    _put(parts, "c", company_rungs(words, _columns))
+    if not company.isascii():
+        text = " ".join(words)
+        _put_folded(parts, "c", company_rungs((_to_ascii(text) or _name_emoji(text)).split()))
+    return parts, company_key(_comparable(" ".join(words)).split())
 
 
 def _folded(person: Person, spell: Callable[[str], str]) -> Person:
