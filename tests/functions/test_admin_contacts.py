@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from centralino.domain.contact import Contact
-from tests.support.admin import Desk, contact_path
-from tests.support.memory_dynamo import MemoryDynamo
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from tests.support.admin import Desk, Rivals, contact_path
 
 ROSSI: dict[str, Any] = {
     "first_name": "Mario",
@@ -83,20 +79,6 @@ def test_creating_a_contact_twice_is_a_conflict_and_changes_nothing(desk: Desk) 
     reply = desk.ask("POST", "/v1/contacts", {"id": "17", "last_name": "Bianchi"})
     assert reply.status == 409
     assert desk.ask("GET", "/v1/contacts/17").json["last_name"] == "Rossi"
-
-
-class Rivals(MemoryDynamo):
-    """DynamoDB with somebody who is a little faster, once: just before a write arrives."""
-
-    faster: Callable[[], object] | None = None
-
-    def call(
-        self, operation: str, payload: Mapping[str, Any], *, timeout_s: float
-    ) -> dict[str, Any]:
-        if operation == "TransactWriteItems" and self.faster:
-            faster, self.faster = self.faster, None
-            faster()
-        return super().call(operation, payload, timeout_s=timeout_s)
 
 
 def test_of_two_who_create_a_contact_at_once_one_is_told_that_it_is_there() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from centralino.domain.keys import ROLES, hash_key
-from tests.support.admin import Desk
+from tests.support.admin import Desk, Rivals
 
 
 @pytest.fixture
@@ -86,6 +87,26 @@ def test_the_last_admin_key_stays(desk: Desk) -> None:
     assert desk.ask("DELETE", f"/v1/keys/{last}").status == 204
     assert desk.ask("GET", "/v1/keys").status == 401
     assert desk.ask("GET", "/v1/keys", key=second).status == 200
+
+
+def test_an_admin_key_that_ends_within_a_week_is_not_counted_on(desk: Desk) -> None:
+    last = hash_key(desk.keys["acme"]["admin"])[:12]
+    soon = datetime.fromtimestamp(desk.clock.now + 7 * 86_400, UTC)
+    assert desk.ask("POST", "/v1/keys", {"role": "admin", "expires_at": soon.isoformat()}).json
+    refused = desk.ask("DELETE", f"/v1/keys/{last}")
+    assert (refused.status, "week" in refused.json["detail"]) == (409, True)
+    late = (soon + timedelta(seconds=1)).isoformat()
+    assert desk.ask("POST", "/v1/keys", {"role": "admin", "expires_at": late}).status == 201
+    assert desk.ask("DELETE", f"/v1/keys/{last}").status == 204
+
+
+def test_a_key_that_ends_while_it_is_stored_is_shown_all_the_same() -> None:
+    dynamo = Rivals()
+    desk = Desk(client=dynamo)
+    ends = datetime.fromtimestamp(desk.clock.now + 30, UTC).isoformat()
+    dynamo.faster = lambda: setattr(desk.clock, "now", desk.clock.now + 60)
+    made = desk.ask("POST", "/v1/keys", {"role": "pbx", "expires_at": ends})
+    assert (made.status, made.json["id"]) == (201, hash_key(made.json["key"])[:12])
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "agent"])

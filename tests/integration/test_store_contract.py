@@ -708,6 +708,18 @@ def test_keys_are_listed_until_they_expire_or_are_removed(bench: Bench) -> None:
         bench.stores.tenants("bell").add_key(short)
 
 
+def test_a_key_can_be_removed_only_while_another_one_is_there(bench: Bench) -> None:
+    bench.stores.create_tenant("acme")
+    keys = bench.tenants.keys()
+    first, second, *others = (key.hash for key in keys)
+    assert bench.tenants.remove_key(first, while_there=HASH) is False
+    assert bench.tenants.keys() == keys
+    assert bench.tenants.remove_key(first, while_there=second) is True
+    assert bench.tenants.remove_key(second, while_there=first) is False
+    assert bench.tenants.remove_key(first, while_there=second) is False
+    assert [key.hash for key in bench.tenants.keys()] == [second, *others]  # noqa: SIM118 - a store
+
+
 def test_a_closed_tenant_has_no_settings_no_keys_and_no_way_to_get_any(bench: Bench) -> None:
     bench.stores.create_tenant("acme")
     closed_at = bench.tenants.close()

@@ -20,7 +20,7 @@ from tests.support.calls import Clock, http_event
 from tests.support.memory_dynamo import MemoryDynamo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from centralino.adapters.store.sender import Sender
 
@@ -67,6 +67,24 @@ class BreakableDynamo(MemoryDynamo):
         self.breaks_in -= 1
         if self.breaks_in == -1:
             raise self.fault
+        return super().call(operation, payload, timeout_s=timeout_s)
+
+
+class Rivals(MemoryDynamo):
+    """DynamoDB with somebody who is a little faster, once: just before a write arrives.
+
+    Attributes:
+        faster: what happens just before.
+    """
+
+    faster: Callable[[], object] | None = None
+
+    def call(
+        self, operation: str, payload: Mapping[str, Any], *, timeout_s: float
+    ) -> dict[str, Any]:
+        if operation == "TransactWriteItems" and self.faster:
+            faster, self.faster = self.faster, None
+            faster()
         return super().call(operation, payload, timeout_s=timeout_s)
 
 

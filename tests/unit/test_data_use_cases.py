@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from centralino.adapters.store.contacts import DynamoContactStore
+from centralino.adapters.store.tenants import DynamoTenantStore
 from centralino.application.check_settings import check_settings
 from centralino.application.create_key import create_key
 from centralino.application.create_tenant import create_tenant
@@ -18,9 +19,9 @@ from centralino.application.export_person import export_person
 from centralino.application.export_tenant import export_tenant
 from centralino.application.list_contacts import list_contacts
 from centralino.application.list_holders import list_holders
-from centralino.application.list_keys import list_keys
+from centralino.application.list_keys import list_keys, listed_key
 from centralino.application.read_contact import read_contact
-from centralino.application.revoke_key import revoke_key
+from centralino.application.revoke_key import LASTING_S, revoke_key
 from centralino.application.save_contact import save_contact
 from centralino.application.save_settings import save_settings
 from centralino.domain.contact import Contact, ContactNumber
@@ -30,6 +31,8 @@ from centralino.domain.settings import LabelStyle, Line, Rule, Settings
 from tests.support.memory_store import NOW_S, MemoryStores
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from centralino.domain.card import Holder
 
 NUMBER = "+390244556677"
@@ -332,11 +335,70 @@ def test_one_key_replaces_another_with_both_good_in_between(stores: MemoryStores
     assert named["old"].key == old
     assert named["new"].key == new.key
     assert hash_key(new.text) == new.key.hash
-    assert revoke_key(tenants, named["old"].id) == old
+    assert revoke_key(tenants, named["old"].id, now_s=NOW_S) == old
     assert "old" not in {listed.key.name for listed in list_keys(tenants)}
     for wrong in (named["old"].id, "", new.key.hash):
         with pytest.raises(NotFoundError):
-            revoke_key(tenants, wrong)
+            revoke_key(tenants, wrong, now_s=NOW_S)
+
+
+@pytest.mark.parametrize(
+    ("lasts_s", "enough"), [(60, False), (LASTING_S, False), (LASTING_S + 1, True), (0, True)]
+)
+def test_an_admin_key_is_revoked_only_while_another_one_lasts_a_week(
+    stores: MemoryStores, lasts_s: int, *, enough: bool
+) -> None:
+    tenants = stores.tenants("acme")
+    [first] = [listed for listed in list_keys(tenants) if listed.key.role == "admin"]
+    ends = int(NOW_S) + lasts_s if lasts_s else 0
+    create_key(tenants, "admin", now_s=NOW_S, expires_at=ends)
+    if enough:
+        assert revoke_key(tenants, first.id, now_s=NOW_S) == first.key
+    else:
+        with pytest.raises(ConflictError, match="week"):
+            revoke_key(tenants, first.id, now_s=NOW_S)
+    assert (first in list_keys(tenants)) is not enough
+
+
+class Hasty(DynamoTenantStore):
+    """A store in which somebody else revokes a key just before we do.
+
+    Attributes:
+        rivals: what they do, one for each of our attempts.
+    """
+
+    rivals: Sequence[Callable[[], object]] = ()
+
+    def remove_key(self, key_hash: str, *, while_there: str = "") -> bool:
+        if self.rivals:
+            now, *self.rivals = self.rivals
+            now()
+        return super().remove_key(key_hash, while_there=while_there)
+
+
+def test_of_two_who_revoke_each_others_admin_keys_one_fails(stores: MemoryStores) -> None:
+    tenants = stores.tenants("acme")
+    [first] = [listed for listed in list_keys(tenants) if listed.key.role == "admin"]
+    second = listed_key(create_key(tenants, "admin", now_s=NOW_S).key)
+    hasty = Hasty(stores.client, stores.table, "acme", now=lambda: NOW_S)
+    hasty.rivals = [lambda: revoke_key(tenants, second.id, now_s=NOW_S)]
+    with pytest.raises(ConflictError, match="week"):
+        revoke_key(hasty, first.id, now_s=NOW_S)
+    assert [listed for listed in list_keys(tenants) if listed.key.role == "admin"] == [first]
+
+
+def test_an_admin_key_is_revoked_though_the_one_counted_on_goes_if_a_third_stays(
+    stores: MemoryStores,
+) -> None:
+    tenants = stores.tenants("acme")
+    [first] = [listed for listed in list_keys(tenants) if listed.key.role == "admin"]
+    second, third = (
+        listed_key(create_key(tenants, "admin", now_s=NOW_S + later).key) for later in (1, 2)
+    )
+    hasty = Hasty(stores.client, stores.table, "acme", now=lambda: NOW_S)
+    hasty.rivals = [lambda: tenants.remove_key(second.key.hash)]
+    assert revoke_key(hasty, first.id, now_s=NOW_S) == first.key
+    assert [listed for listed in list_keys(tenants) if listed.key.role == "admin"] == [third]
 
 
 @pytest.mark.parametrize(

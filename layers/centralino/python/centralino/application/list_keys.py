@@ -19,6 +19,11 @@ class ListedKey(NamedTuple):
     key: ApiKey
 
 
+def listed_key(key: ApiKey) -> ListedKey:
+    """Return a key as an administrator sees it."""
+    return ListedKey(key.hash[:ID_LENGTH], key)
+
+
 def list_keys(tenants: TenantStore) -> tuple[ListedKey, ...]:
     """Return the keys that have not expired, the oldest first."""
-    return tuple(ListedKey(key.hash[:ID_LENGTH], key) for key in tenants.keys())  # noqa: SIM118 - a store is no dictionary
+    return tuple(listed_key(key) for key in tenants.keys())  # noqa: SIM118 - a store is no dictionary

@@ -234,8 +234,17 @@ class TenantStore(Protocol):
             NotFoundError: there is no such tenant (any more).
         """
 
-    def remove_key(self, key_hash: str) -> bool:
-        """Remove a key; return whether there was one."""
+    def remove_key(self, key_hash: str, *, while_there: str = "") -> bool:
+        """Remove a key.
+
+        Args:
+            key_hash: SHA-256 of the key, hex.
+            while_there: another key's; without that one nothing is removed, so of two who each
+                remove the key that the other one counts on, one fails.
+
+        Returns:
+            Whether it was removed; False if it, or the other one, is not there.
+        """
 
     def close(self) -> int:
         """Begin to erase the tenant: settings and keys go at once, and nobody gets in any more.

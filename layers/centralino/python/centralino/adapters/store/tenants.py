@@ -132,14 +132,12 @@ class DynamoTenantStore:
         if not self._write([{"ConditionCheck": check}, {"Put": put}]):
             raise NotFoundError(f"there is no tenant {self.tenant}")
 
-    def remove_key(self, key_hash: str) -> bool:
-        """Remove a key; return whether there was one."""
-        delete = {
-            "TableName": self._table,
-            "Key": key_key(self.tenant, key_hash),
-            "ConditionExpression": "attribute_exists(pk)",
-        }
-        return self._write([{"Delete": delete}])
+    def remove_key(self, key_hash: str, *, while_there: str = "") -> bool:
+        """Remove a key, if need be only while another one is there; see the port."""
+        actions = [{"Delete": self._there(key_hash)}]
+        if while_there:
+            actions.append({"ConditionCheck": self._there(while_there)})
+        return self._write(actions)
 
     def close(self) -> int:
         """Begin to erase the tenant; see the port."""
@@ -172,6 +170,14 @@ class DynamoTenantStore:
             "ConsistentRead": True,
         }
         return int(self._call("GetItem", payload)["Item"]["closed_at"]["N"])
+
+    def _there(self, key_hash: str) -> dict[str, Any]:
+        """Return the part of an action that a key has to be there for."""
+        return {
+            "TableName": self._table,
+            "Key": key_key(self.tenant, key_hash),
+            "ConditionExpression": "attribute_exists(pk)",
+        }
 
     def _key_item(self, key: ApiKey) -> Item:
         doc = {

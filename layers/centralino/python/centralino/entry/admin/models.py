@@ -550,7 +550,8 @@ class TenantErasure(Model):
     closed: bool = Field(description="Nobody gets in any more, this key neither")
     done: bool = Field(description="Nothing is left")
     again_at: datetime | None = Field(
-        description="When the operator can complete it; empty: now, with this request once more"
+        description="From when `centralino tenants erase ID` completes it; empty: contacts are "
+        "left, send this request once more"
     )
 
 
