@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from centralino.domain.errors import RejectedError, ThrottledError, UnavailableError
+from centralino.domain.keys import hash_key
 from tests.support.admin import Desk, contact_path
 
 if TYPE_CHECKING:
@@ -196,5 +197,22 @@ def test_a_log_line_has_what_an_operator_needs(
         "status": 200,
         "tenant": "acme",
         "role": "admin",
+        "key": hash_key(desk.keys["acme"]["admin"])[:12],
         "ms": 0.0,
     }
+
+
+def test_a_log_line_tells_keys_apart_and_holds_nothing_that_opens(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = desk.ask("POST", "/v1/keys", {"role": "admin", "name": "Zanzibarini"}).json
+    desk.ask("GET", "/v1/settings", key=made["key"])
+    desk.ask("GET", "/v1/health", key="")
+    desk.ask("GET", "/v1/settings", key=made["key"][:-1] + "!")
+    log = capsys.readouterr().out
+    first, second, *without = [json.loads(line) for line in log.splitlines()]
+    assert first["key"] == hash_key(desk.keys["acme"]["admin"])[:12]
+    assert second["key"] == made["id"] != first["key"]
+    assert not any("key" in line for line in without)
+    assert made["key"].partition(".")[2] not in log
+    assert hash_key(made["key"]) not in log

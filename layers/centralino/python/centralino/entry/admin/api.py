@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from centralino.application.list_keys import listed_key
 from centralino.domain.errors import PayloadError
 from centralino.domain.keys import ROLES
 from centralino.entry.admin.problems import failure
@@ -92,6 +93,7 @@ class AdminApi:
             "status": given["statusCode"],
             "tenant": visit.tenant if visit else "",
             "role": visit.key.role if visit else "",
+            "key": listed_key(visit.key).id if visit else "",
             "ms": round(1000 * (self._door.now() - started_at), 1),
         }
         emit(json.dumps({name: value for name, value in line.items() if value != ""}))
