@@ -214,8 +214,8 @@ class Client:
         self._clock = clock
         self._socket: socket.socket | None = None
         self._context: ssl.SSLContext | None = None
-        self._key_of = ("", "")  # the day and the secret that `_key` was derived from
-        self._key = b""
+        self._key_of = ("", "")  # the day and the secret that `_mac`'s key was derived from
+        self._mac: hmac.HMAC | None = None
 
     def connect(self, timeout_s: float) -> None:
         """Open the connection ahead of the first call; whatever fails here, that call will tell.
@@ -303,12 +303,14 @@ class Client:
         canonical = f"POST\n/\n\n{headers}\n{names}\n{hashlib.sha256(body).hexdigest()}"
         scope = f"{day}/{self.region}/{self._service}/aws4_request"
         digest = hashlib.sha256(canonical.encode()).hexdigest()
-        if self._key_of != (day, secret):
-            self._key = _derive(f"AWS4{secret}", day, self.region, self._service, "aws4_request")
+        if self._mac is None or self._key_of != (day, secret):
+            key = _derive(f"AWS4{secret}", day, self.region, self._service, "aws4_request")
+            self._mac = hmac.new(key, digestmod="sha256")
             self._key_of = (day, secret)
-        signature = hmac.digest(
-            self._key, f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{digest}".encode(), "sha256"
-        ).hex()
+        # A copy of one that has its key takes half as long as starting from the key.
+        mac = self._mac.copy()
+        mac.update(f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{digest}".encode())
+        signature = mac.hexdigest()
         head = headers.replace("\n", "\r\n")
         return (
             f"POST / HTTP/1.1\r\n{head}content-length:{len(body)}\r\nuser-agent:centralino\r\n"

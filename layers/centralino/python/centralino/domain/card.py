@@ -85,6 +85,9 @@ def choose(holders: Sequence[Holder], unseen: int, source_priority: Sequence[str
         unseen: how many more holders the number has that are not at hand.
         source_priority: sources, the best first; the rest follow by name.
     """
+    if len(holders) == 1:
+        # Most numbers have one, and a phone waits.
+        return Choice(holders[0], unseen, company=bool(unseen and holders[0].company_key))
     order = {source: place for place, source in enumerate(source_priority)}
 
     def rank(holder: Holder) -> tuple[object, ...]:

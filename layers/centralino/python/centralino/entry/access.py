@@ -98,7 +98,7 @@ class Door:
         if not tenant:
             raise CredentialsError("no API key, or one that is not shaped like <tenant>.<secret>")
         visit = Visit(self, request, tenant, presented, roles)
-        visit.enter(self._remembered.get(hash_key(presented.key)))
+        visit.enter(self._remembered.get(visit.key_hash))
         return visit
 
     def read(self, tenant: str, numbers: Sequence[str], key_hash: str, timeout_s: float) -> Read:
@@ -126,6 +126,7 @@ class Visit:
 
     Attributes:
         tenant: the tenant's id.
+        key_hash: what is stored of the key that the request brought.
         settings: the tenant's settings, as far as known; `renewed` says that they changed since.
         key: the key that let it in.
         renewed: the settings were found changed after they had been used.
@@ -147,10 +148,10 @@ class Visit:
         self._request = request
         self._roles = roles
         self._in_url = presented.in_url
-        self._hash = hash_key(presented.key)
         self._settled = False
         self._line: Line | None = None
         self.tenant = tenant
+        self.key_hash = hash_key(presented.key)
         self.renewed = False
         self.read_s = 0.0
         self.deadline = Deadline(request.received_at, door.now())
@@ -158,7 +159,7 @@ class Visit:
     def enter(self, remembered: Admitted | None) -> None:
         """Start from what is remembered, or ask the store."""
         if remembered is None:
-            self._settle(self._timed_read((), self._hash))
+            self._settle(self._timed_read((), self.key_hash))
         else:
             self._admit(remembered)
             self._settled = self._door.is_fresh(remembered)
@@ -175,7 +176,7 @@ class Visit:
             ForbiddenError: it may no longer do this.
             UnavailableError: the store did not answer, or there is no time left to ask.
         """
-        found = self._timed_read(numbers, "" if self._settled else self._hash)
+        found = self._timed_read(numbers, "" if self._settled else self.key_hash)
         if not self._settled:
             self._settle(found)
         return found
@@ -204,12 +205,12 @@ class Visit:
             raise UnavailableError("unprocessed")
         settings, key = found.tenant
         if settings is None or key is None:
-            self._door.remember(self._hash, None)
+            self._door.remember(self.key_hash, None)
             raise CredentialsError("the API key is unknown")
         before = getattr(self, "settings", settings)
         admitted = Admitted(settings, key, self._door.now())
         self._admit(admitted)
-        self._door.remember(self._hash, admitted)
+        self._door.remember(self.key_hash, admitted)
         self._settled = True
         # All of them, not their version: a new block length does not count as an edit.
         self.renewed = settings != before

@@ -21,7 +21,21 @@ MAX_ID = 64
 _ID = re.compile(r"[A-Za-z0-9._:@+-]*", re.ASCII)
 # Long runs of digits are numbers, but for Asterisk's unique ids: seconds since 1970, dot, count.
 _NUMBER = re.compile(r"\+?[0-9]{7,}(?!\.[0-9]+$|[0-9])", re.ASCII)
-NAMESPACE = bootstrap.metrics_namespace()
+# The same in every line, so it is encoded once.
+METRICS = json.dumps(
+    {
+        "CloudWatchMetrics": [
+            {
+                "Namespace": bootstrap.metrics_namespace(),
+                "Dimensions": [["outcome"]],
+                "Metrics": [
+                    {"Name": "Decodes", "Unit": "Count"},
+                    {"Name": "DecodeTime", "Unit": "Milliseconds"},
+                ],
+            }
+        ]
+    }
+)[1:-1]
 
 
 def decode_line(now: float, outcome: str, total_ms: float, **properties: object) -> str:
@@ -34,21 +48,8 @@ def decode_line(now: float, outcome: str, total_ms: float, **properties: object)
         properties: what else is known: tenant, call_id, shape of the CLI, trunk, milliseconds of
             each step; empty ones are left out.
     """
-    return json.dumps(
+    line = json.dumps(
         {
-            "_aws": {
-                "Timestamp": int(now * 1000),
-                "CloudWatchMetrics": [
-                    {
-                        "Namespace": NAMESPACE,
-                        "Dimensions": [["outcome"]],
-                        "Metrics": [
-                            {"Name": "Decodes", "Unit": "Count"},
-                            {"Name": "DecodeTime", "Unit": "Milliseconds"},
-                        ],
-                    }
-                ],
-            },
             "message": "decode",
             "outcome": outcome,
             "Decodes": 1,
@@ -57,6 +58,7 @@ def decode_line(now: float, outcome: str, total_ms: float, **properties: object)
         },
         ensure_ascii=True,
     )
+    return f'{{"_aws": {{"Timestamp": {int(now * 1000)}, {METRICS}}}, {line[1:]}'
 
 
 def loggable_id(text: str) -> str:
