@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import threading
+import threading
 from typing import TYPE_CHECKING
 
 import httpx
@@ -30,7 +32,9 @@ class ServiceTransport(httpx.BaseTransport):
     def __init__(self, desk: Desk) -> None:
         self.requests: list[str] = []
         self.answers: list[Callable[[httpx.Request], httpx.Response] | None] = []
+        self._one_at_a_time = threading.Lock()
         self._desk = desk
+        self._lock = threading.Lock()
         self._door = Door(desk.call_store(), desk.clock, 0)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -46,8 +50,9 @@ class ServiceTransport(httpx.BaseTransport):
             body=request.read(),
             epoch_ms=int(self._desk.clock.now * 1000),
         )
-        # What a function prints is its log, which is elsewhere than the client's terminal.
-        with contextlib.redirect_stdout(io.StringIO()):
+        # A container answers one request at a time, and so does standard output change hands. What
+        # a function prints is its log, which is elsewhere than the client's terminal.
+        with self._one_at_a_time, contextlib.redirect_stdout(io.StringIO()):
             if path == "/v1/lookup":
                 given = lookup(event, self._door)
             else:
