@@ -338,6 +338,18 @@ def test_a_service_that_stays_busy_stops_the_import_and_says_how_to_go_on(
     assert counts(desk, write(desk, ROSSI)) == {"rows": 1, "created": 1}
 
 
+def test_ctrl_c_leaves_what_was_written_and_says_how_to_go_on(desk: CommandLine) -> None:
+    def interrupt(_request: httpx.Request) -> httpx.Response:
+        raise KeyboardInterrupt
+
+    rows = [f"{n},Anna,Villa {n},02 {n:07d},{LATER}" for n in range(1, 121)]
+    desk.service.answers += [None, None, interrupt]
+    told = desk.run("import", write(desk, *rows), "--threads", "1")
+    assert told.code == 130
+    assert "stopped after 50 rows; run it again, it goes on with what is missing" in told.err
+    assert counts(desk, write(desk, *rows)) == {"rows": 120, "created": 70, "unchanged": 50}
+
+
 def test_what_the_store_could_not_write_of_a_batch_is_sent_again_alone(desk: CommandLine) -> None:
     def half(request: httpx.Request) -> httpx.Response:
         sent = json.loads(request.content)["contacts"]

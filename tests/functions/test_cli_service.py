@@ -283,6 +283,16 @@ def test_a_service_that_fails_is_one_line_and_no_traceback(
     assert told.err.count("\n") == 1
 
 
+def _interrupt(_request: httpx.Request) -> httpx.Response:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_a_command_in_one_line_with_the_usual_code(line: CommandLine) -> None:
+    line.service.answers.append(_interrupt)
+    told = line.run("whoami")
+    assert (told.code, told.err) == (130, "centralino: interrupted\n")
+
+
 def test_a_role_that_may_not_is_told_so(line: CommandLine) -> None:
     told = line.run("settings", "get", "--key", line.office.keys["acme"]["pbx"])
     assert told.code == 1
