@@ -6,7 +6,6 @@ import base64
 import contextlib
 import io
 import threading
-import threading
 from typing import TYPE_CHECKING
 
 import httpx
@@ -34,7 +33,6 @@ class ServiceTransport(httpx.BaseTransport):
         self.answers: list[Callable[[httpx.Request], httpx.Response] | None] = []
         self._one_at_a_time = threading.Lock()
         self._desk = desk
-        self._lock = threading.Lock()
         self._door = Door(desk.call_store(), desk.clock, 0)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
