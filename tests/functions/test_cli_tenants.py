@@ -131,3 +131,38 @@ def test_who_has_no_credentials_at_all_is_told_which(line: CommandLine) -> None:
     told = line.run("tenants", "create", "verdi", "--table", "centralino")
     assert told.code == 2
     assert told.err.startswith("centralino: AWS_ACCESS_KEY_ID: expected AWS credentials")
+
+
+def test_an_erased_tenant_leaves_nothing_once_everybody_at_work_has_ended(
+    line: CommandLine,
+) -> None:
+    line.office.add(id="ada", numbers=[{"number": "+390244556677"}], last_name="Neri")
+    words = ("tenants", "erase", "acme", "--yes-erase", "acme", "--table", "centralino")
+
+    closed = line.done(*words)
+    again = line.done(*words, "--json").json
+    line.office.clock.now += 17 * 60
+    done = line.done(*words)
+
+    assert closed.out.startswith("tenant acme is closed and empty; run this again after 20")
+    assert again == {"tenant": "acme", "removed": 0, "done": False}
+    assert done.out == "tenant acme is erased\n"
+    # That the id is taken, and until when: a backup may still remember the old tenant.
+    left = [item for item in line.office.dynamo.all_items() if item["pk"]["S"].startswith("T#acme")]
+    assert [(item["pk"]["S"], "expires_at" in item) for item in left] == [("T#acme", True)]
+
+
+@pytest.mark.parametrize("repeated", ["", "acm", "other"])
+def test_a_tenant_is_erased_only_if_its_id_is_repeated(line: CommandLine, repeated: str) -> None:
+    told = line.run("tenants", "erase", "acme", "--yes-erase", repeated, "--table", "centralino")
+
+    assert told.code == 2
+    assert "--yes-erase: expected the tenant's id once more" in told.err
+    assert line.office.tenants("acme").settings() is not None
+
+
+def test_a_tenant_that_never_was_cannot_be_erased(line: CommandLine) -> None:
+    told = line.run("tenants", "erase", "nobody", "--yes-erase", "nobody", "--table", "centralino")
+
+    assert told.code == 1
+    assert "nobody" in told.err or "tenant" in told.err

@@ -1,25 +1,31 @@
-"""`tenants create`: the first thing on a new table, before there is any key."""
+"""`tenants create`, before there is any key, and `tenants erase`, after there is none left."""
 
 # Typer reads the annotations at run time.
+import time
 from typing import Annotated
 
 import typer
 
+from centralino.adapters.store.contacts import DynamoContactStore
 from centralino.adapters.store.tenants import DynamoTenantStore
 from centralino.application.create_tenant import create_tenant
+from centralino.application.erase_tenant import erase_tenant
 from centralino.domain.settings import CLI_FORMATS, Line, Settings
-from centralino_cli.desk import USAGE, CommandError, find_desk, say
+from centralino_cli.desk import USAGE, CommandError, Desk, find_desk, say
 from centralino_cli.options import AsJson, Table
 from centralino_cli.show import print_json, print_line
 
 app = typer.Typer(
-    help="Make tenants. Needs AWS credentials: goes straight to the table.", no_args_is_help=True
+    help="Make and erase tenants. Needs AWS credentials: goes straight to the table.",
+    no_args_is_help=True,
 )
 
 
-@app.callback()
-def _group() -> None:
-    """Keep `create` a word of its own, though it is the only one."""
+def _table(desk: Desk, option: str) -> str:
+    name = desk.table(option)
+    if not name:
+        raise CommandError("--table or CENTRALINO_TABLE: expected the DynamoDB table's name", USAGE)
+    return name
 
 
 @app.command("create")
@@ -45,9 +51,7 @@ def create(  # noqa: PLR0913, PLR0917 - what a tenant begins with
 ) -> None:
     """Make a tenant and print its first key, an administrator's: it is shown this once."""
     desk = find_desk(context)
-    name = desk.table(table)
-    if not name:
-        raise CommandError("--table or CENTRALINO_TABLE: expected the DynamoDB table's name", USAGE)
+    name = _table(desk, table)
     line = Line(
         country=country.upper(),
         area_code=area_code,
@@ -61,3 +65,37 @@ def create(  # noqa: PLR0913, PLR0917 - what a tenant begins with
         return
     print_line(key)
     say(f"tenant {tenant} in {line.country}; this admin key is not shown again")
+
+
+@app.command("erase")
+def erase(
+    context: typer.Context,
+    tenant: Annotated[str, typer.Argument(metavar="ID", help="The tenant's id.")],
+    repeated: Annotated[
+        str, typer.Option("--yes-erase", metavar="ID", help="The id once more, to be sure.")
+    ],
+    table: Table = "",
+    as_json: AsJson = False,  # noqa: FBT002 - an option
+) -> None:
+    """Erase a tenant: keys, settings, contacts. There is no way back.
+
+    May be run again as often as wanted. It is done once nothing is left and everybody who was at
+    work when the tenant was closed has had to end, a quarter of an hour later.
+    """
+    desk = find_desk(context)
+    name = _table(desk, table)
+    if repeated != tenant:
+        raise CommandError("--yes-erase: expected the tenant's id once more", USAGE)
+    client = desk.client()
+    tenants = DynamoTenantStore(client, name, tenant, now=desk.now)
+    contacts = DynamoContactStore(client, name, tenant, now=desk.now)
+    removed = 0
+    while (part := erase_tenant(tenants, contacts, now_s=desk.now())).removed:
+        removed += part.removed
+    if as_json:
+        print_json({"tenant": tenant, "removed": removed, "done": part.done})
+    elif part.done:
+        print_line(f"tenant {tenant} is erased")
+    else:
+        at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(part.again_at))
+        print_line(f"tenant {tenant} is closed and empty; run this again after {at} to be sure")
