@@ -80,12 +80,13 @@ def test_the_dashboard_shows_metrics_that_exist(stack: Stack) -> None:
         for metric in widget["properties"]["metrics"]
         if isinstance(metric[0], str)
     }
-    assert (METRICS, "DecodeTime") in shown
+    assert _name(names["Namespace"]) == METRICS
+    assert ("${Namespace}", "DecodeTime") in shown
     assert {namespace for namespace, _ in shown} == {
         "AWS/ApiGateway",
         "AWS/DynamoDB",
         "AWS/Lambda",
-        METRICS,
+        "${Namespace}",
     }
 
 
