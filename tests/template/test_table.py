@@ -52,7 +52,8 @@ def test_a_restored_table_takes_the_place_of_ours_everywhere() -> None:
             if "MetricStat" in metric:
                 dimensions = metric["MetricStat"]["Metric"]["Dimensions"]
                 assert {"Name": "TableName", "Value": "restored"} in dimensions
-    assert stack.properties("Dashboard")["DashboardBody"]["Fn::Sub"][1] == {"TableName": "restored"}
+    names = stack.properties("Dashboard")["DashboardBody"]["Fn::Sub"][1]
+    assert names["TableName"] == "restored"
 
 
 @pytest.mark.parametrize("key", ["", "arn:aws:kms:eu-south-1:111122223333:key/1"])
