@@ -46,7 +46,7 @@ from centralino.domain.card import Card, Holder
 from centralino.domain.keys import ApiKey
 from centralino.domain.settings import Settings
 from centralino.entry.access import Door
-from centralino.ports.store import Read, TenantItems
+from centralino.ports.call_store import Read, TenantItems
 
 class Store:
     def read(self, tenant, numbers, *, key_hash="", timeout_s):

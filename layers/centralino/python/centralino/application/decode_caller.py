@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from centralino.domain.card import Card, Holder
     from centralino.domain.number import Reading
     from centralino.domain.settings import Line, Settings
-    from centralino.ports.store import Read
+    from centralino.ports.call_store import Read
 
 Outcome = Literal[
     "hit", "miss", "withheld", "internal", "ambiguous", "timeout", "degraded", "error", "refused"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from centralino.domain.keys import ApiKey
     from centralino.domain.settings import Line, Settings
     from centralino.entry.request import Request
-    from centralino.ports.store import CallStore, Read
+    from centralino.ports.call_store import CallStore, Read
 
 # A container may serve thousands of tenants; what it remembers has an end.
 MAX_REMEMBERED = 2_000

@@ -1,7 +1,7 @@
-"""What a store is: the call path's one read, and what everything else does with a tenant's data.
+"""What a store is: what everything but the call path does with a tenant's data.
 
-Every store object is built for one tenant and cannot address another, except `CallStore`, which
-is told the tenant by the key that the PBX showed.
+Every store object is built for one tenant and cannot address another. The call path's one read is
+in `ports/call_store.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from centralino.domain.card import Card, Holder
+    from centralino.domain.card import Holder
     from centralino.domain.contact import Contact
     from centralino.domain.keys import ApiKey
     from centralino.domain.settings import Settings
@@ -22,51 +22,6 @@ if TYPE_CHECKING:
 #   unchanged  it is stored already, to the letter; nothing was written
 #   stale      a newer version, a newer deletion or an erasure is stored; nothing was written
 Outcome = Literal["created", "changed", "unchanged", "stale"]
-
-
-class TenantItems(NamedTuple):
-    """What the call path needs to know of a tenant.
-
-    Attributes:
-        settings: None if there is no such tenant, or none any more.
-        key: None if the tenant has no such key; its expiry is for the reader to check.
-    """
-
-    settings: Settings | None
-    key: ApiKey | None
-
-
-class Read(NamedTuple):
-    """The answer to the call path's one read.
-
-    Attributes:
-        cards: number -> card, of the numbers that have one.
-        tenant: None if it wasn't asked for, or wasn't answered.
-        complete: False if the store left some keys unprocessed: what is missing is unknown then.
-    """
-
-    cards: Mapping[str, Card]
-    tenant: TenantItems | None
-    complete: bool
-
-
-class CallStore(Protocol):
-    """Reads everything that one call needs in one round trip."""
-
-    def read(
-        self, tenant: str, numbers: Sequence[str], *, key_hash: str = "", timeout_s: float
-    ) -> Read:
-        """Read the cards of some numbers and, on a cold start, the tenant and the key.
-
-        Args:
-            tenant: the tenant's id.
-            numbers: at most 12 keys: E.164 (`+390244556677`) and blocks (`+39024455*`).
-            key_hash: SHA-256 of the API key, hex; empty if settings and key are known already.
-            timeout_s: for everything, retries included.
-
-        Raises:
-            UnavailableError: or one of its kinds; nothing else.
-        """
 
 
 class Known(Protocol):

@@ -14,7 +14,7 @@ from centralino.adapters.store.table import (
     tenant_key,
 )
 from centralino.domain.errors import RejectedError, UnavailableError
-from centralino.ports.store import Read, TenantItems
+from centralino.ports.call_store import Read, TenantItems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
