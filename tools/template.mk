@@ -16,6 +16,10 @@ UVX = "$(UV)" tool run --quiet --python .venv/bin/python
 build: $(VENV)  ## Build the functions and layers for Lambda, both architectures, into .aws-sam
 	$(SAM) build
 
+.PHONY: sam
+sam: $(VENV)  ## Run the SAM CLI that the build uses: make sam ARGS="deploy --guided"
+	SAM_CLI_TELEMETRY=0 UV="$(abspath $(UV))" "$(SAM_BIN)/sam" $(ARGS)
+
 .PHONY: template
 template: $(VENV)  ## Check template.yaml: SAM, cfn-lint, yamllint, a security scan
 	.venv/bin/yamllint --strict --config-file tools/template/yamllint.yaml template.yaml tools/template

@@ -8,9 +8,6 @@ if TYPE_CHECKING:
     from centralino.domain.keys import ApiKey
     from centralino.ports.store import TenantStore
 
-# Long enough to tell keys apart, too short to find a key by.
-ID_LENGTH = 12
-
 
 class ListedKey(NamedTuple):
     """A key as an administrator sees it: the id to revoke it by, and what is stored."""
@@ -21,7 +18,7 @@ class ListedKey(NamedTuple):
 
 def listed_key(key: ApiKey) -> ListedKey:
     """Return a key as an administrator sees it."""
-    return ListedKey(key.hash[:ID_LENGTH], key)
+    return ListedKey(key.id, key)
 
 
 def list_keys(tenants: TenantStore) -> tuple[ListedKey, ...]:

@@ -12,6 +12,11 @@ URL_ROLES = ("pbx", "crm")
 KEY_PATTERN = re.compile(r"(?P<tenant>[a-z0-9-]{2,12})\.[A-Za-z0-9_-]{22}", re.ASCII)
 
 
+# As much of a key's hash as names it in lists and logs: enough to tell keys apart, too little to
+# find one by.
+ID_LENGTH = 12
+
+
 class ApiKey(NamedTuple):
     """A key as it is stored.
 
@@ -32,6 +37,11 @@ class ApiKey(NamedTuple):
     expires_at: int = 0
     networks: tuple[str, ...] = ()
     exten: str = ""
+
+    @property
+    def id(self) -> str:
+        """What names the key in lists and logs: the beginning of its hash."""
+        return self.hash[:ID_LENGTH]
 
 
 def tenant_of(key: str) -> str:

@@ -29,8 +29,6 @@ ROLES = ("pbx", "admin")
 # Every spelling that a PBX's own field gives the caller's number, the first one present counts.
 NUMBER_FIELDS = ("number", "cli", "caller", "callerid", "phone", "telephone", "thenumber")
 FORMATS = ("text", "json", "form", "xml")
-# As much of a key's hash as the list of keys shows.
-KEY_ID = 12
 
 
 def lookup(event: Mapping[str, Any], door: Door) -> dict[str, Any]:
@@ -83,7 +81,7 @@ def lookup(event: Mapping[str, Any], door: Door) -> dict[str, Any]:
             counted or outcome,
             1000 * (visit.deadline.elapsed_s(now) if visit else now - started_at),
             tenant=visit.tenant if visit else "",
-            key=visit.key.hash[:KEY_ID] if visit else "",
+            key=visit.key.id if visit else "",
             call_id=loggable_id(fields.get("call_id", "")),
             trunk=_loggable_trunk(fields.get("trunk", ""), visit),
             shape=decoded.reading.shape if decoded else "",

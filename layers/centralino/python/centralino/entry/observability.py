@@ -20,7 +20,7 @@ from centralino.domain.number import mask
 MAX_ID = 64
 _ID = re.compile(r"[A-Za-z0-9._:@+-]*", re.ASCII)
 # Long runs of digits are numbers, but for Asterisk's unique ids: seconds since 1970, dot, count.
-_NUMBER = re.compile(r"\+?[0-9]{7,}(?!\.[0-9]+$|[0-9])", re.ASCII)
+_NUMBER = re.compile(r"(?<![0-9])(?!1[0-9]{9}\.[0-9]+$)\+?[0-9]{7,}", re.ASCII)
 # The same in every line, so it is encoded once.
 METRICS = json.dumps(
     {

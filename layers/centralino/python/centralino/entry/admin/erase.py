@@ -67,7 +67,7 @@ def erase_everything(body: EraseTenantIn) -> Response[TenantErasure]:
     The body repeats the tenant's id. As long as contacts are left the answer is 202 and `closed`
     is false: send the request again, with the same key, until it is true; then keys and settings
     are gone too. What somebody wrote in that moment the operator removes after `again_at`, with
-    AWS credentials and `centralino tenants erase ID`. The tenant's id stays taken for 35 days, as
+    AWS credentials and `centralino tenants erase`. The tenant's id stays taken for 35 days, as
     long as backups remember it.
     """
     session = session_of(router)

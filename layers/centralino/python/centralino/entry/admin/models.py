@@ -550,7 +550,7 @@ class TenantErasure(Model):
     closed: bool = Field(description="Nobody gets in any more, this key neither")
     done: bool = Field(description="Nothing is left")
     again_at: datetime | None = Field(
-        description="From when `centralino tenants erase ID` completes it; empty: contacts are "
+        description="From when `centralino tenants erase` completes it; empty: contacts are "
         "left, send this request once more"
     )
 
