@@ -115,6 +115,7 @@ def cold(world: World) -> list[Row]:
             "e164": (lookup, e164, ROSSI),
             "national": (lookup, national, ROSSI),
             "ordinary": (ordinary, e164, ROSSI),
+            "ordinary_national": (ordinary, national, ROSSI),
             "compiled": (ordinary_runner(world, compiled=True), e164, ROSSI),
         },
         world,
@@ -150,8 +151,8 @@ def cold(world: World) -> list[Row]:
             2,
             "cold start, national CLI: an ordinary function takes",
             shown["national"],
-            shown["ordinary"],
-            slow / took["national"],
+            shown["ordinary_national"],
+            took["ordinary_national"] / took["national"],
             Goal("at least", 12),
         ),
         Row(
@@ -370,8 +371,8 @@ def bulk(world: World) -> list[Row]:
     return [
         Row(
             8,
-            f"import of {found['contacts']:,.0f} contacts, in {found['rounds']:.0f} rounds,"
-            " against its TransactWriteItems prebuilt",
+            f"import of {found['contacts']:,.0f} contacts in {found['rounds']:.0f} files, against"
+            " the same TransactWriteItems prebuilt (a file's median)",
             f"{found['import_s']:.1f} s",
             f"{found['prebuilt_s']:.1f} s",
             found["ratio"],
