@@ -28,6 +28,7 @@ COLUMNS = RowMap(
     company=("company", "firm"),
     numbers=(NumberColumn("phone", "work", primary=True), NumberColumn("cell", "mobile")),
     modified=(TimeColumn("modified"), TimeColumn("modificato", day_first=True)),
+    customer_code=("ref", "vat"),
     tags=("tags",),
     separator=":::",
 )
@@ -118,6 +119,26 @@ def test_several_numbers_in_a_cell_are_several_numbers_and_the_first_is_to_dial(
 
 def test_a_number_that_is_there_twice_counts_once() -> None:
     assert numbers(phone="02 111 ::: 02 111", cell="02 111") == ["02 111"]
+
+
+@pytest.mark.parametrize("filler", ["/", "-", " . ", "'--"])
+def test_a_customer_code_without_a_letter_or_digit_is_none(filler: str) -> None:
+    assert contact(ref=filler).customer_code == ""
+    assert contact(ref=filler, vat="IT01234567890").customer_code == "IT01234567890"
+    assert contact(ref="A/7", vat=filler).customer_code == "A/7"
+
+
+@pytest.mark.parametrize(
+    ("written", "version"),
+    [
+        # Each would be a millisecond less as a float of seconds.
+        ("2004-09-02T03:30:51.314Z", 1_094_095_851_314),
+        ("1987-01-17T04:04:01.532+01:00", 537_851_041_532),
+        ("1094095851314", 1_094_095_851_314),
+    ],
+)
+def test_a_modified_time_keeps_its_last_millisecond(written: str, version: int) -> None:
+    assert contact(modified=written).version == version
 
 
 def test_what_is_no_number_stays_on_the_contact_to_the_letter() -> None:

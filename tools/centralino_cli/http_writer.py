@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from centralino.adapters.store.bulk import unindexed
+from centralino.domain.moments import from_milliseconds
 from centralino.domain.number import index_number
 from centralino.ports.bulk import Written
 from centralino_cli.service import ServiceError, path_of
@@ -112,7 +112,7 @@ def contact_body(contact: Contact) -> dict[str, Any]:
     ]
     body["tags"] = list(contact.tags)
     if contact.updated_at_ms:
-        body["updated_at"] = datetime.fromtimestamp(contact.updated_at_ms / 1000, UTC).isoformat()
+        body["updated_at"] = from_milliseconds(contact.updated_at_ms).isoformat()
     return body
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from centralino.domain.contact import MAX_NUMBERS, Contact, ContactNumber
 from centralino.domain.errors import PayloadError
+from centralino.domain.moments import from_milliseconds, to_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +30,6 @@ _DATE = re.compile(
     re.ASCII,
 )
 _COUNT_DIGITS = 10
-_MS = 1000
 _EARLIEST_MS = 10**11  # 1973, in milliseconds; a smaller count is of seconds
 # Clocks differ, and a time without a zone may be up to 14 hours off; a day that was read as a
 # month is off by more.
@@ -78,7 +78,7 @@ class RowMap(NamedTuple):
         company: the company.
         numbers: the columns with numbers.
         modified: when the row changed at its source.
-        customer_code: the customer code.
+        customer_code: the customer code; what has neither letter nor digit is none.
         owner: who looks after the contact.
         tags: tags, separated as `separator` says or by commas and semicolons.
         status: the customer's status.
@@ -170,7 +170,9 @@ def map_row(row: Mapping[str, str], columns: RowMap, calendar: Calendar) -> Mapp
             last_name=last,
             company=company,
             numbers=_numbers(row, columns),
-            customer_code=pick(columns.customer_code),
+            customer_code=next(
+                (code for name in columns.customer_code if _is_code(code := pick((name,)))), ""
+            ),
             owner=pick(columns.owner),
             tags=tuple(_split(pick(columns.tags), columns.separator or ",;")),
             status=pick(columns.status),
@@ -242,7 +244,7 @@ def _modified_ms(row: Mapping[str, str], columns: RowMap, calendar: Calendar) ->
                 raise PayloadError(
                     column.name, f"a time that has been, not {text[:40]}: is its day its month?"
                 )
-            milliseconds = int(at.timestamp() * _MS)
+            milliseconds = to_milliseconds(at)
         except (ValueError, OverflowError, OSError) as error:
             expected = f"a date and time, not {text[:40]!r}"
             raise PayloadError(column.name, expected) from error
@@ -256,7 +258,7 @@ def _read_time(text: str, column: TimeColumn, calendar: Calendar) -> datetime:
     """Read a time: a count of seconds or milliseconds, ISO 8601, or as people write it."""
     if text.isascii() and text.isdigit() and len(text) >= _COUNT_DIGITS:
         count = int(text)
-        return datetime.fromtimestamp(count / _MS if count >= _EARLIEST_MS else count, UTC)
+        return from_milliseconds(count if count >= _EARLIEST_MS else count * 1000)
     if match := _DATE.fullmatch(text):
         at = _written_time(match, column, calendar)
     else:
@@ -278,6 +280,11 @@ def _written_time(match: re.Match[str], column: TimeColumn, calendar: Calendar) 
         hour = hour % _NOON + (_NOON if match[7] in "pP" else 0)
     minute, second = int(match[5] or 0), int(match[6] or 0)
     return datetime(int(match[3]), int(month), int(day), hour, minute, second)  # noqa: DTZ001 - the caller knows the zone
+
+
+def _is_code(text: str) -> bool:
+    """Tell a customer code from what fills an empty field: Odoo writes `/` for "no VAT number"."""
+    return any(character.isalnum() for character in text)
 
 
 def _made_up_id(first: str, last: str, company: str, row: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ from centralino.domain.errors import (
     ConflictError,
     PayloadError,
 )
+from centralino.domain.moments import from_milliseconds, to_milliseconds
 from centralino.domain.number import index_number
 from centralino.entry.admin.models import (
     OWN_SOURCE,
@@ -32,7 +33,6 @@ from centralino.entry.admin.models import (
     NewContact,
     NumberOut,
     Problem,
-    moment,
 )
 from centralino.entry.admin.problems import invalid, problem_document
 from centralino.entry.admin.session import ALSO, Session, new_router, session_of
@@ -159,7 +159,7 @@ def contact_out(contact: Contact) -> ContactOut:
             **fields,
             "numbers": [NumberOut.model_construct(**n._asdict()) for n in contact.numbers],
             "tags": list(contact.tags),
-            "updated_at": moment(updated_at_ms / 1000) if updated_at_ms else None,
+            "updated_at": from_milliseconds(updated_at_ms) if updated_at_ms else None,
         }
     )
 
@@ -188,7 +188,7 @@ def _save(
         Contact(
             id=contact_id,
             version=body.version or 0,
-            updated_at_ms=int(body.updated_at.timestamp() * 1000) if body.updated_at else 0,
+            updated_at_ms=to_milliseconds(body.updated_at) if body.updated_at else 0,
             **_content(body),
         ),
         session.visit.settings.line,
