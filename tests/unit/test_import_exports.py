@@ -170,6 +170,16 @@ def test_odoos_companies_are_companies_and_its_own_ids_stay() -> None:
     assert contacts("odoo.json")[0].customer_code == ""
 
 
+def test_people_whom_odoo_has_not_subject_to_vat_share_no_customer_code() -> None:
+    columns = known_exports()["odoo"].columns
+    rows = [
+        {"id": "8", "name": "Ada Neri", "phone": "02 1", "ref": "", "vat": "/"},
+        {"id": "9", "name": "Ugo Sala", "phone": "02 1", "ref": "", "vat": "/"},
+    ]
+    codes = [map_row(row, columns, CALENDAR).contact.customer_code for row in rows]
+    assert codes == ["", ""]
+
+
 def test_odoos_complete_name_is_taken_apart_where_it_is_all_there_is() -> None:
     columns = known_exports()["odoo"].columns
     row = {"id": "9", "complete_name": "Neri, Verdi & C. S.n.c., Ada Neri", "phone": "02 1"}
@@ -189,6 +199,43 @@ def test_an_organisation_of_google_without_a_person_is_a_company_at_its_main_num
     trattoria = contacts("google.csv")[1]
     assert (trattoria.company, trattoria.last_name) == ("Trattoria da Beppe", "")
     assert [(n.number, n.kind) for n in trattoria.numbers] == [("06 4412345", "switchboard")]
+
+
+@pytest.mark.parametrize(
+    ("value", "label", "first"),
+    [
+        ("phone {} - value", "phone {} - label", 1),
+        ("phone {} - value", "phone {} - type", 1),
+        ("phonenumbers.{}.value", "phonenumbers.{}.type", 0),
+    ],
+)
+def test_all_numbers_of_google_count_however_many_there_are(
+    value: str, label: str, first: int
+) -> None:
+    row = {"first name": "Ada", "last name": "Neri"}
+    # The columns' own order is not theirs to count on.
+    for place in reversed(range(first, first + 14)):
+        row |= {value.format(place): f"02 {place:04d}", label.format(place): "Work"}
+    ada = map_row(row, known_exports()["google"].columns, CALENDAR).contact
+    assert [(n.number, n.kind) for n in ada.numbers] == [
+        (f"02 {place:04d}", "work") for place in range(first, first + 14)
+    ]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        *("Pager", "Radio Phone", "Car Phone 2", "Callback", "ISDN", "TTY/TDD Phone"),
+        *("Cercapersone", "Radiotelefono"),
+    ],
+)
+def test_outlooks_rarer_phones_are_numbers_too_after_the_usual_ones(column: str) -> None:
+    row = {"first name": "Ada", column.lower(): "02 2", "business phone": "02 1"}
+    ada = map_row(row, known_exports()["outlook"].columns, CALENDAR).contact
+    assert [(n.number, n.kind, n.primary) for n in ada.numbers] == [
+        ("02 1", "work", True),
+        ("02 2", "other", False),
+    ]
 
 
 def test_googles_own_groups_are_no_tags() -> None:

@@ -6,6 +6,7 @@ https://developers.google.com/people/api/rest/v1/people
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from centralino.application.map_row import NumberColumn, RowMap, TimeColumn
@@ -23,7 +24,8 @@ MARKS = (
     {"resourcename", "etag"},
 )
 
-_NUMBERED = 10  # columns `Phone 1` to `Phone 10`
+# `Phone 1 - Value`, and the People API's list, counted from 0: as many as the fullest contact has.
+_VALUE = re.compile(r"((?:phone |phonenumbers\.)(\d{1,4})(?: - |\.))value", re.ASCII)
 _PLACES = ("mobile", "work", "home", "switchboard", "other", "fax")
 # A word in the label -> the kind; the first that fits (`workMobile`, `Work Fax`).
 _KINDS = (
@@ -63,14 +65,12 @@ def _prepare(row: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _labelled(row: Mapping[str, str]) -> Iterator[tuple[str, str, bool]]:
-    for place in range(1, _NUMBERED + 1):
-        column = f"phone {place} - "
+    values = [match for column in row if (match := _VALUE.fullmatch(column))]
+    for match in sorted(values, key=lambda match: int(match[2])):
+        column = match[1]
         label = row.get(f"{column}label") or row.get(f"{column}type") or ""
-        yield label, row.get(f"{column}value", ""), label.startswith("*")
-        # The People API: a list of numbers, counted from 0.
-        column = f"phonenumbers.{place - 1}."
-        primary = row.get(f"{column}metadata.primary") == "true"
-        yield row.get(f"{column}type", ""), row.get(f"{column}value", ""), primary
+        starred = label.startswith("*") or row.get(f"{column}metadata.primary") == "true"
+        yield label, row[match[0]], starred
 
 
 COLUMNS = RowMap(
