@@ -139,6 +139,51 @@ def test_rejected_rows_are_in_a_file_with_the_reason_and_it_can_be_mended_and_im
     assert stored(line, "hubspot:104").numbers[0].indexed == "+39024512345"
 
 
+def test_a_run_in_which_all_is_well_leaves_no_files_of_the_run_before(line: CommandLine) -> None:
+    bad = write(line, "103,,,02 1,", "104,Ugo,Sala,interno 12,")
+    assert line.run("import", bad).code == 3
+    reports = [Path(f"{bad}.{name}.csv") for name in ("numbers", "rejected")]
+    assert sorted(line.folder.iterdir()) == [bad, *reports]
+    assert line.run("import", bad, "--dry-run").code == 3
+    assert sorted(line.folder.iterdir()) == [bad, *reports]
+    line.done("import", write(line, ROSSI))
+    assert list(line.folder.iterdir()) == [bad]
+
+
+@pytest.mark.parametrize("report", ["rejected", "numbers"])
+def test_a_file_that_can_not_be_written_is_one_line_and_nothing_is_imported(
+    line: CommandLine, report: str
+) -> None:
+    file = write(line, ROSSI, "103,,,02 1,")
+    place = Path(f"{file}.{report}.csv")
+    place.mkdir()
+    before = line.office.dynamo.all_items()
+    told = line.run("import", file)
+    assert told.code == 1
+    assert told.err.splitlines()[-1].startswith("centralino: ")
+    assert told.err.splitlines()[-1].endswith(f": {place}")
+    assert "Traceback" not in told.err
+    assert line.office.dynamo.all_items() == before
+
+
+def test_a_disk_that_fails_on_the_way_is_one_line_that_says_how_to_go_on(
+    desk: CommandLine,
+) -> None:
+    def take_away(_request: httpx.Request) -> httpx.Response:
+        # By then the last run's file was removed, and this run's is not open yet.
+        Path(f"{file}.rejected.csv").mkdir()
+        refusal = {"title": "Invalid", "status": 422, "detail": "last_name: expected another"}
+        result = {"index": 0, "id": "hubspot:101", "outcome": "failed", "problem": refusal}
+        return httpx.Response(207, json={"results": [result]})
+
+    file = write(desk, ROSSI)
+    desk.service.answers += [None, take_away]
+    told = desk.run("import", file, "--threads", "1")
+    assert told.code == 1
+    assert "stopped after 1 rows; run it again" in told.err
+    assert told.err.splitlines()[-1] == f"centralino: Is a directory: {file}.rejected.csv"
+
+
 def test_rejected_records_of_json_are_kept_as_they_were(desk: CommandLine) -> None:
     file = desk.folder / "export.json"
     record = {"id": "1", "properties": {"firstname": "", "lastname": None}}

@@ -28,7 +28,7 @@ class Report:
     """Counts the rows, shows how far it is, and keeps what somebody has to look at.
 
     Args:
-        file: that is imported; the two files are written beside it.
+        file: that is imported; the two files are written beside it, and the last run's removed.
         header: its columns.
         delimiter: between its cells; empty for JSON.
         position: how many bytes of it were read so far.
@@ -70,6 +70,10 @@ class Report:
         self._task = self._progress.add_task("", total=None, share=0.0)
 
     def __enter__(self) -> Self:
+        if not self._dry:
+            # What the run before found wrong may be right by now. They are opened when needed.
+            for path in (self.rejected_file, self.numbers_file):
+                path.unlink(missing_ok=True)
         self._progress.start()
         return self
 

@@ -35,6 +35,11 @@ class Commands(TyperGroup):
             code, message = USAGE, str(error)
         except (CentralinoError, ServiceError) as error:
             code, message = 1, str(error)
+        except BrokenPipeError:
+            raise  # `centralino ... | head`: nobody reads on, which typer ends quietly
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            code, message = 1, f"{error.strerror or error}{where}"
         except KeyboardInterrupt:
             code, message = INTERRUPTED, "interrupted"
         say(f"centralino: {' '.join(message.split())}")
