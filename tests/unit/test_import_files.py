@@ -92,7 +92,8 @@ def test_the_delimiter_is_the_headers(file: Path, delimiter: str) -> None:
 def test_excels_line_about_the_delimiter_is_obeyed_and_is_no_row(file: Path) -> None:
     file.write_text("sep=;\na,b;c\n1;2\n")
     [row] = rows(file)
-    assert (row.number, dict(row.cells)) == (2, {"a,b": "1", "c": "2"})
+    # It is the file's first line, so the header is in the second.
+    assert (row.number, dict(row.cells)) == (3, {"a,b": "1", "c": "2"})
 
 
 def test_rows_are_numbered_as_a_spreadsheet_numbers_them_blank_ones_and_long_cells_included(

@@ -137,7 +137,7 @@ def _open_csv(
     if said:
         text.readline()
     delimiter = said or max(_DELIMITERS, key=first.count)
-    numbered = enumerate(csv.reader(text, delimiter=delimiter), 1)
+    numbered = enumerate(csv.reader(text, delimiter=delimiter), 2 if said else 1)
     header = next((cells for _, cells in numbered if any(map(str.strip, cells))), [])
     columns = [_plain(column) for column in header]
     if not any(columns):

@@ -27,7 +27,7 @@ class Row(NamedTuple):
     """One row of a file.
 
     Attributes:
-        number: its place, as a spreadsheet counts: the header is row 1.
+        number: its place, as a spreadsheet counts: the header is row 1, or 2 below a `sep=` line.
         cells: column -> text, the columns in lower case.
         original: as it was read, for the file of rejected rows.
         problem: why it could not be read; empty if it could.
