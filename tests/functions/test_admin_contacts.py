@@ -40,6 +40,14 @@ def test_a_new_contact_is_found_by_every_spelling_of_its_number(desk: Desk) -> N
         assert explained(desk, spelling) == ("hit", "Mario Rossi")
 
 
+def test_a_contact_keeps_the_last_millisecond_of_its_modified_time(desk: Desk) -> None:
+    # A millisecond less as a float of seconds.
+    desk.add(id="hubspot:17", updated_at="2004-09-02T03:30:51.314Z", **ROSSI)
+    stored = desk.contacts().get("hubspot:17")
+    assert stored
+    assert stored.updated_at_ms == 1_094_095_851_314
+
+
 def test_a_contact_reads_back_as_it_was_sent_with_its_numbers_worked_out(desk: Desk) -> None:
     sent = desk.add(id="hubspot:17", version=5, updated_at="2026-11-21T10:00:00+01:00", **ROSSI)
     read = desk.ask("GET", contact_path("hubspot:17")).json
