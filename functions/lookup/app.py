@@ -7,14 +7,15 @@ no time for it.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
 
 from centralino import bootstrap
+from centralino.domain.record import TYPE_CHECKING
 from centralino.entry.access import Door
 from centralino.entry.lookup import lookup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 door = Door(bootstrap.call_store(), time.time, bootstrap.cache_s())
 

@@ -32,6 +32,7 @@ FORBIDDEN = {
     "phonenumbers",
     "pydantic",
     "regex",
+    "typing",
     "unicodedata",
     "urllib.request",
     "wcwidth",
@@ -46,7 +47,7 @@ from centralino.domain.card import Card, Holder
 from centralino.domain.keys import ApiKey
 from centralino.domain.settings import Settings
 from centralino.entry.access import Door
-from centralino.ports.call_store import Read, TenantItems
+from centralino.ports.call_read import Read, TenantItems
 
 class Store:
     def read(self, tenant, numbers, *, key_hash="", timeout_s):

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from centralino.domain.card import Card, Holder
 from centralino.domain.keys import ApiKey, hash_key
 from centralino.domain.naming import name_contact
-from centralino.ports.call_store import Read, TenantItems
+from centralino.ports.call_read import Read, TenantItems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING
 
 from centralino.adapters.aws import Client
 from centralino.adapters.store.dynamo import DynamoCallStore
+from centralino.domain.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from centralino.ports.store import ContactStore, TenantStore

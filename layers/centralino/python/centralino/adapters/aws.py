@@ -28,13 +28,14 @@ import os
 import re
 import socket
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from centralino.domain.errors import PayloadError, RejectedError, ThrottledError, UnavailableError
+from centralino.domain.record import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Mapping
+    from typing import Any
 
 # service: (the prefix of X-Amz-Target, the content type)
 PROTOCOLS = {

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
-
 from centralino.domain.card import Choice, choose
 from centralino.domain.errors import UnavailableError
 from centralino.domain.label import clean_name, fit_company, fit_label
 from centralino.domain.number import Decision, decide, read_cli
+from centralino.domain.record import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Literal
 
     from centralino.domain.card import Card, Holder
     from centralino.domain.number import Reading
     from centralino.domain.settings import Line, Settings
-    from centralino.ports.call_store import Read
+    from centralino.ports.call_read import Read
 
-Outcome = Literal[
-    "hit", "miss", "withheld", "internal", "ambiguous", "timeout", "degraded", "error", "refused"
-]
+    Outcome = Literal[
+        "hit",
+        "miss",
+        "withheld",
+        "internal",
+        "ambiguous",
+        "timeout",
+        "degraded",
+        "error",
+        "refused",
+    ]
 
 
 class Call(NamedTuple):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from centralino.application.decode_caller import Call, Decoded
     from centralino.domain.settings import Line, Settings
-    from centralino.ports.call_store import Read
+    from centralino.ports.call_read import Read
 
 
 class CandidateFate(NamedTuple):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import NamedTuple
+
+from centralino.domain.record import NamedTuple
 
 ROLES = ("pbx", "crm", "agent", "supervisor", "admin")
 # A key in a URL ends up in other people's logs, so only roles that can do little may come that way.

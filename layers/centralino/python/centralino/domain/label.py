@@ -29,13 +29,14 @@ from __future__ import annotations
 
 import re
 from operator import add
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from centralino.domain.errors import PayloadError
+from centralino.domain.record import TYPE_CHECKING, NamedTuple
 from centralino.domain.settings import REPERTOIRES, LabelStyle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
 MIN_COLUMNS = 10
 MAX_COLUMNS = 60

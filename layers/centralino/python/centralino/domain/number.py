@@ -12,18 +12,20 @@ How a number is understood, in words and with examples: `docs/numbers.md`.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from centralino.domain.dialling import CODES, DOUBTFUL
+from centralino.domain.record import TYPE_CHECKING, NamedTuple
 from centralino.domain.settings import Line
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
+    from typing import Literal
 
     from centralino.domain.settings import Rule, Settings
 
-Kind = Literal["number", "withheld", "internal", "unreadable"]
-Shape = Literal["plus", "idd", "national", "digits", "local", "exten", "withheld", "other"]
+    Kind = Literal["number", "withheld", "internal", "unreadable"]
+    Shape = Literal["plus", "idd", "national", "digits", "local", "exten", "withheld", "other"]
+
 
 MAX_KEYS = 12
 # A CLI is at most 15 digits, a prefix and some decoration: what is longer is not a number, and

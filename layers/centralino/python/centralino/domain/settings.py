@@ -7,12 +7,15 @@ read, so an item that is older than the code still gives an answer: what is miss
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from centralino.domain.record import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any, Literal
 
-CliFormat = Literal["national", "plus", "digits", "mixed"]
+    CliFormat = Literal["national", "plus", "digits", "mixed"]
+
 CLI_FORMATS = ("national", "plus", "digits", "mixed")
 REPERTOIRES = ("utf-8", "latin-1", "ascii")
 TENANT_PATTERN = re.compile(r"[a-z0-9-]{2,12}", re.ASCII)

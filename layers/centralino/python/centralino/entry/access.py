@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, NamedTuple
 
 from centralino.domain.deadline import Deadline
 from centralino.domain.errors import CredentialsError, ForbiddenError, UnavailableError
 from centralino.domain.keys import URL_ROLES, hash_key, tenant_of
+from centralino.domain.record import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from centralino.domain.keys import ApiKey
     from centralino.domain.settings import Line, Settings
     from centralino.entry.request import Request
-    from centralino.ports.call_store import CallStore, Read
+    from centralino.ports.call_read import Read
+    from centralino.ports.store import CallStore
 
 # A container may serve thousands of tenants; what it remembers has an end.
 MAX_REMEMBERED = 2_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
 
 from centralino.application.decode_caller import Call, Decoded, decode_caller, outcome_of
 from centralino.domain.errors import (
@@ -15,6 +14,7 @@ from centralino.domain.errors import (
     UnavailableError,
 )
 from centralino.domain.label import clean_name, encode_label
+from centralino.domain.record import TYPE_CHECKING
 from centralino.domain.settings import LabelStyle
 from centralino.entry.http import allow_origin, answer, problem_answer
 from centralino.entry.observability import decode_line, describe, emit, loggable_id
@@ -22,6 +22,7 @@ from centralino.entry.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from centralino.entry.access import Door, Visit
 

@@ -9,12 +9,13 @@ import base64
 import binascii
 import json
 import re
-from typing import TYPE_CHECKING, Any
 
 from centralino.domain.errors import PayloadError, TooLargeError
+from centralino.domain.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 # A PBX sends a number, a name and an id; more than this is no PBX.
 MAX_BODY = 64 * 1024

@@ -1,7 +1,7 @@
-"""What a store is: what everything but the call path does with a tenant's data.
+"""What a store is: the call path's one read, and what everything else does with a tenant's data.
 
-Every store object is built for one tenant and cannot address another. The call path's one read is
-in `ports/call_store.py`.
+Every store object is built for one tenant and cannot address another, except `CallStore`, which
+is told the tenant by the key that the PBX showed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from centralino.domain.contact import Contact
     from centralino.domain.keys import ApiKey
     from centralino.domain.settings import Settings
+    from centralino.ports.call_read import Read
 
 # What became of a change:
 #   created    there was no such contact (or it had been deleted)
@@ -22,6 +23,25 @@ if TYPE_CHECKING:
 #   unchanged  it is stored already, to the letter; nothing was written
 #   stale      a newer version, a newer deletion or an erasure is stored; nothing was written
 Outcome = Literal["created", "changed", "unchanged", "stale"]
+
+
+class CallStore(Protocol):
+    """Reads everything that one call needs in one round trip."""
+
+    def read(
+        self, tenant: str, numbers: Sequence[str], *, key_hash: str = "", timeout_s: float
+    ) -> Read:
+        """Read the cards of some numbers and, on a cold start, the tenant and the key.
+
+        Args:
+            tenant: the tenant's id.
+            numbers: at most 12 keys: E.164 (`+390244556677`) and blocks (`+39024455*`).
+            key_hash: SHA-256 of the API key, hex; empty if settings and key are known already.
+            timeout_s: for everything, retries included.
+
+        Raises:
+            UnavailableError: or one of its kinds; nothing else.
+        """
 
 
 class Known(Protocol):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from centralino.adapters.aws import AwsError
 from centralino.adapters.store.table import (
     card_key,
@@ -14,7 +12,8 @@ from centralino.adapters.store.table import (
     tenant_key,
 )
 from centralino.domain.errors import RejectedError, UnavailableError
-from centralino.ports.call_store import Read, TenantItems
+from centralino.domain.record import TYPE_CHECKING
+from centralino.ports.call_read import Read, TenantItems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

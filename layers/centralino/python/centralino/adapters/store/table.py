@@ -49,18 +49,20 @@ every reader checks it as well.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
 
 from centralino.domain.card import Card, Holder
 from centralino.domain.keys import ApiKey
+from centralino.domain.record import TYPE_CHECKING
 from centralino.domain.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
-# A value, an item and a key as DynamoDB spells them: `{"pk": {"S": "T#acme"}}`.
-Value = dict[str, Any]
-Item = dict[str, Value]
+    # A value, an item and a key as DynamoDB spells them: `{"pk": {"S": "T#acme"}}`.
+    Value = dict[str, Any]
+    Item = dict[str, Value]
+
 
 SCHEMA = "1"
 # Text inside of items: what a name costs to store is its letters, so they are not escaped.

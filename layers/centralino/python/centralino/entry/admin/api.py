@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from centralino.entry.access import Door, Visit
-    from centralino.ports.call_store import CallStore
-    from centralino.ports.store import ContactStore, TenantStore
+    from centralino.ports.store import CallStore, ContactStore, TenantStore
 
 # A batch of a hundred contacts with all their numbers fits; the gateway's own limit is 10 MB.
 MAX_BODY = 1024 * 1024

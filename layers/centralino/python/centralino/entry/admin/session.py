@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from centralino.entry.access import Visit
-    from centralino.ports.call_store import CallStore
-    from centralino.ports.store import ContactStore, TenantStore
+    from centralino.ports.store import CallStore, ContactStore, TenantStore
 
 
 # A route's OpenAPI extension: further statuses that it answers with, `status -> what it means`.

@@ -1,14 +1,14 @@
-"""What the call path asks of a store: one read for everything that a call needs.
+"""What the call path's one read answers; `CallStore` in `ports/store.py` is what answers it.
 
 Apart from the other ports because nothing else of a store is imported while a caller waits.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from centralino.domain.record import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from centralino.domain.card import Card
     from centralino.domain.keys import ApiKey
@@ -39,22 +39,3 @@ class Read(NamedTuple):
     cards: Mapping[str, Card]
     tenant: TenantItems | None
     complete: bool
-
-
-class CallStore(Protocol):
-    """Reads everything that one call needs in one round trip."""
-
-    def read(
-        self, tenant: str, numbers: Sequence[str], *, key_hash: str = "", timeout_s: float
-    ) -> Read:
-        """Read the cards of some numbers and, on a cold start, the tenant and the key.
-
-        Args:
-            tenant: the tenant's id.
-            numbers: at most 12 keys: E.164 (`+390244556677`) and blocks (`+39024455*`).
-            key_hash: SHA-256 of the API key, hex; empty if settings and key are known already.
-            timeout_s: for everything, retries included.
-
-        Raises:
-            UnavailableError: or one of its kinds; nothing else.
-        """
