@@ -7,7 +7,6 @@ and blocks marked `needs-aws` or `needs-docker`: a real deploy and `sam local`.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -16,10 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+import local_stack
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from local_stack import Stack
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -80,16 +79,17 @@ def test_every_make_target_in_the_docs_exists() -> None:
 
 
 @pytest.fixture(scope="module")
-def checkout(local_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that looks like a checkout whose `make run` is going."""
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder that looks like a checkout whose `make run` is going.
+
+    Its stack is its own: the commands change settings and import contacts.
+    """
     folder = tmp_path_factory.mktemp("checkout")
     for entry in ROOT.iterdir():
         if entry.name != ".local":
             (folder / entry.name).symlink_to(entry)
-    demo = {"url": local_stack.url, "tenant": local_stack.tenant, "keys": dict(local_stack.keys)}
-    (folder / ".local").mkdir()
-    (folder / ".local/demo.json").write_text(json.dumps(demo))
-    return folder
+    with local_stack.start(0, folder / ".local"):
+        yield folder
 
 
 @pytest.mark.stack
