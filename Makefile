@@ -86,10 +86,9 @@ docs: $(VENV)
 .PHONY: lock
 lock: $(UV_READY)  ## Write uv.lock anew from pyproject.toml
 	python=$$(tools/find-python) && $(UV) lock --python "$$python"
-	for name in emulator sam; do \
+	for file in tools/local_stack/requirements/*.in tools/bench/functions/ordinary/*.in; do \
 	    $(UV) pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-	        --output-file tools/local_stack/requirements/$$name.txt \
-	        tools/local_stack/requirements/$$name.in || exit; \
+	        --output-file "$${file%.in}.txt" "$$file" || exit; \
 	done
 
 .PHONY: clean

@@ -269,7 +269,9 @@ def scale(world: World) -> list[Row]:
     """Figure 6: the same decodes in a table of a thousand numbers and in one of a million."""
     runner = lookup_runner(world)
     sample = random.Random(6)  # noqa: S311 - any numbers, the same in every run
-    with dynamodb_local.start(tables.directory(world.numbers)) as dynamodb:
+    directory = tables.directory(world.numbers)
+    tables.read_through(directory)
+    with dynamodb_local.start(directory) as dynamodb:
         envs = {
             name: {**runner.env, **dynamodb.env, "CENTRALINO_TABLE": name}
             for name in (tables.SMALL, tables.LARGE)
