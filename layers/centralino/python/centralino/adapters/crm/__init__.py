@@ -1,0 +1,1 @@
+"""CRM providers: a file here is a provider; it exports `Adapter` and nothing else."""
