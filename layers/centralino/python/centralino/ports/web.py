@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from centralino.domain.errors import UnavailableError
+from centralino.domain.errors import RejectedError, ThrottledError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_RETRY_AFTER_S = 30.0  # where a service that is too busy doesn't say
+_MAX_RETRY_AFTER_S = 3600.0
 
 
 class Answer(NamedTuple):
@@ -62,3 +65,49 @@ class Web(Protocol):
             UnavailableError: `timeout`, `connection`, `certificate`, `too_large`,
                 `forbidden_address`; a status is no error here.
         """
+
+
+def expect_success(answer: Answer) -> Answer:
+    """Return an answer whose status is 2xx; say of any other what it means.
+
+    What has a meaning of its own to a CRM (a 404 for a record that is gone) is for its provider to
+    look at first.
+
+    Raises:
+        RejectedError: `credentials` (401), `permissions` (403), `redirect` (3xx), `request` (any
+            other 4xx): trying again changes nothing.
+        ThrottledError: 429, or 503 with a time to come back.
+        UnavailableError: `server`, 5xx and 408.
+    """
+    status = answer.status
+    if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own classes of statuses
+        return answer
+    if status == 429 or (status == 503 and "retry-after" in answer.headers):  # noqa: PLR2004
+        raise ThrottledError("throttled", _retry_after_s(answer))
+    if status >= 500 or status == 408:  # noqa: PLR2004
+        raise UnavailableError("server", _RETRY_AFTER_S)
+    if status < 400:  # noqa: PLR2004
+        raise RejectedError("redirect")
+    raise RejectedError({401: "credentials", 403: "permissions"}.get(status, "request"))
+
+
+def _retry_after_s(answer: Answer) -> float:
+    """Read `Retry-After`, seconds or a date; it may not hold us up for more than an hour."""
+    text = answer.headers.get("retry-after", "")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = _until_s(text)
+    return min(max(seconds, 1.0), _MAX_RETRY_AFTER_S) if seconds == seconds else _RETRY_AFTER_S  # noqa: PLR0124 - "nan" is a float
+
+
+def _until_s(text: str) -> float:
+    from datetime import UTC, datetime  # noqa: PLC0415 - a rare spelling
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415
+
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return _RETRY_AFTER_S
+    aware = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return (aware - datetime.now(UTC)).total_seconds()
