@@ -93,6 +93,8 @@ def test_the_length_of_a_block_shows_in_the_settings_and_outlives_a_save(desk: D
         ({"origins": ["http://crm.example"]}, "origins[0]"),
         ({"origins": ["https://crm.example/path"]}, "origins[0]"),
         ({"origins": ["*"]}, "origins[0]"),
+        ({"crms": ["Hub Spot"]}, "crms[0]"),
+        ({"live_search_s": 11}, "live_search_s"),
         ({"colour": "red"}, "colour"),
         ({"block_lengths": [8]}, "block_lengths"),
         ({"tenant": "other"}, "tenant"),

@@ -668,6 +668,8 @@ def test_a_new_tenant_has_its_settings_and_its_first_key(bench: Bench) -> None:
         exten_pattern="2.",
         source_priority=("hubspot", "csv"),
         origins=("https://crm.example",),
+        crms=("hubspot",),
+        live_search_s=0.5,
     )
     key = ApiKey(HASH, "admin", "first", 1, 0, ("192.0.2.0/24",), "21")
     bench.tenants.create(settings, key)

@@ -447,6 +447,8 @@ def test_settings_that_use_every_field_are_accepted() -> None:
             exten_pattern="2[0-9]",
             source_priority=("hubspot", "csv"),
             origins=("https://crm.example", "https://crm.example:8443"),
+            crms=("hubspot", "generic"),
+            live_search_s=0,
         )
     )
 
@@ -479,6 +481,11 @@ def test_settings_that_use_every_field_are_accepted() -> None:
         (Settings("acme", source_priority=("csv", "Hub Spot")), "source_priority[1]"),
         (Settings("acme", origins=("http://crm.example",)), "origins[0]"),
         (Settings("acme", origins=("https://crm.example/x",)), "origins[0]"),
+        (Settings("acme", crms=("hubspot", "Hub Spot")), "crms[1]"),
+        (Settings("acme", crms=("hubspot",) * 11), "crms"),
+        (Settings("acme", live_search_s=-0.1), "live_search_s"),
+        (Settings("acme", live_search_s=10.1), "live_search_s"),
+        (Settings("acme", live_search_s=float("nan")), "live_search_s"),
     ],
 )
 def test_settings_that_a_call_could_stumble_over_are_refused_by_the_name_of_the_field(

@@ -22,6 +22,8 @@ MAX_BYTES = 100_000
 MAX_RULES = 20
 MIN_TIMEOUT_S = 0.5
 MAX_TIMEOUT_S = 10.0
+# One search asks all of them at once.
+MAX_CRMS = 10
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _AREA_CODE = re.compile(r"\d{0,6}", re.ASCII)
 _OUTSIDE_PREFIX = re.compile(r"[\d*#]{0,4}", re.ASCII)
@@ -50,8 +52,20 @@ def check_settings(settings: Settings) -> None:
     for place, origin in enumerate(settings.origins):
         if not _ORIGIN.fullmatch(origin):
             raise PayloadError(f"origins[{place}]", "a web origin as https://crm.example")
+    _check_live_search(settings)
     if len(json.dumps(settings, ensure_ascii=False).encode()) > MAX_BYTES:
         raise PayloadError("settings", f"at most {MAX_BYTES} bytes of JSON")
+
+
+def _check_live_search(settings: Settings) -> None:
+    if len(settings.crms) > MAX_CRMS:
+        raise PayloadError("crms", f"at most {MAX_CRMS}")
+    for place, provider in enumerate(settings.crms):
+        if not _SOURCE.fullmatch(provider):
+            raise PayloadError(f"crms[{place}]", "a CRM provider, as hubspot")
+    live_search_s = settings.live_search_s
+    if not isinstance(live_search_s, int | float) or not 0 <= live_search_s <= MAX_TIMEOUT_S:
+        raise PayloadError("live_search_s", "seconds, 0 to 10; 0 for never")
 
 
 def _lines(settings: Settings) -> Iterator[Line]:

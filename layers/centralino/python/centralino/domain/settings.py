@@ -80,6 +80,9 @@ class Settings(NamedTuple):
         source_priority: sources, the best first; the rest follow by name.
         block_lengths: how many digits after `+` the switchboard blocks in use have.
         origins: web origins (`https://crm.example`) whose pages may call the API.
+        crms: the connected CRM providers that are asked live when the index knows nobody.
+        live_search_s: how long a call waits for them, seconds, 0 to 10; 0 is never. It never
+            waits longer than its PBX does.
     """
 
     tenant: str
@@ -93,6 +96,8 @@ class Settings(NamedTuple):
     source_priority: tuple[str, ...] = ()
     block_lengths: tuple[int, ...] = ()
     origins: tuple[str, ...] = ()
+    crms: tuple[str, ...] = ()
+    live_search_s: float = 1.0
 
     def line_for(self, trunk: str = "", did: str = "") -> Line:
         """Return the tenant's line, overridden by the trunk's, then by the DID's."""
@@ -125,6 +130,8 @@ def read_settings(tenant: str, stored: Mapping[str, Any]) -> Settings:
             sorted((int(n) for n in stored.get("block_lengths") or ()), reverse=True)
         ),
         origins=tuple(stored.get("origins") or ()),
+        crms=tuple(stored.get("crms") or ()),
+        live_search_s=float(stored.get("live_search_s", 1.0)),
     )
 
 

@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from centralino.application.check_settings import MAX_RULES
+from centralino.application.check_settings import MAX_CRMS, MAX_RULES
 from centralino.application.index_contact import WEB_ADDRESS, WEB_ADDRESS_EXPECTED
 from centralino.domain.contact import ID_PATTERN, MAX_NUMBERS
 
@@ -265,12 +265,15 @@ class Batch(Model):
     contacts: list[SkipValidation[NewContact]] = Field(min_length=1, max_length=MAX_BATCH)
 
 
+BatchOutcome = Literal["created", "changed", "unchanged", "stale", "failed"]
+
+
 class BatchResult(Model):
     """What became of one contact of a batch."""
 
     index: int = Field(description="Its place in the batch, from 0")
     id: str = Field(description="Its id; empty if it has none")
-    outcome: Literal["created", "changed", "unchanged", "stale", "failed"]
+    outcome: BatchOutcome
     problem: Problem | None = Field(default=None, description="Why it failed", exclude_if=_is_none)
 
 
@@ -365,6 +368,15 @@ class SettingsIn(Model):
     )
     origins: list[Origin] = Field(
         default=[], max_length=50, description="Web origins whose pages may call the API"
+    )
+    crms: list[Source] = Field(
+        default=[],
+        max_length=MAX_CRMS,
+        description="Connected CRMs that are asked live when the index knows nobody",
+        examples=[["hubspot"]],
+    )
+    live_search_s: Annotated[float, Field(ge=0, le=10)] = Field(
+        default=1.0, description="Seconds that a call waits for them; 0 is never"
     )
 
 

@@ -95,6 +95,8 @@ def _fields(settings: Settings) -> dict[str, Any]:
         "exten_pattern": settings.exten_pattern,
         "source_priority": list(settings.source_priority),
         "origins": list(settings.origins),
+        "crms": list(settings.crms),
+        "live_search_s": settings.live_search_s,
     }
 
 
