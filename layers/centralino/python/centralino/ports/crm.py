@@ -144,11 +144,17 @@ class Crm(ABC):
         slug: the provider's name in URLs, ids and settings; that of the file.
         searches: whether `find_by_number` asks anybody.
         reads: whether `fetch` and the listings ask anybody.
+        lists_deletions: whether `deleted_since` says what was deleted for good; where it can't,
+            reconciliation now and then lists everything and looks for what is missing.
+        needs: what has to be known to connect, `account.base_url` -> what that is, in a few words;
+            a name that ends in `?` may be left out. The command line asks for these.
     """
 
     slug: ClassVar[str]
     searches: ClassVar[bool] = True
     reads: ClassVar[bool] = True
+    lists_deletions: ClassVar[bool] = True
+    needs: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, connection: Connection, web: Web | None = None) -> None:
         self.connection = connection

@@ -161,9 +161,11 @@ class DynamoTenantStore:
         }
         if not self._write([{"Update": update}]):
             raise NotFoundError(f"there never was a tenant {self.tenant}")
-        # Nobody can add a key from here on.
+        # Nobody can add a key or a connection from here on.
         for item in self._key_items():
             self.remove_key(item["sk"]["S"].partition("#")[2])
+        for item in self._items("CRM#"):
+            self._write([{"Delete": {"TableName": self._table, "Key": _key_of(item)}}])
         payload = {
             "TableName": self._table,
             "Key": tenant_key(self.tenant),
@@ -197,13 +199,16 @@ class DynamoTenantStore:
         return item
 
     def _key_items(self) -> list[Item]:
+        return self._items("KEY#")
+
+    def _items(self, prefix: str) -> list[Item]:
         items: list[Item] = []
         payload: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk AND begins_with(sk, :sk)",
             "ExpressionAttributeValues": {
                 ":pk": tenant_key(self.tenant)["pk"],
-                ":sk": {"S": "KEY#"},
+                ":sk": {"S": prefix},
             },
             "ConsistentRead": True,
         }
@@ -236,6 +241,10 @@ class DynamoTenantStore:
             else:
                 return True
         raise ThrottledError("contention")
+
+
+def _key_of(item: Item) -> Item:
+    return {"pk": item["pk"], "sk": item["sk"]}
 
 
 def write_settings(settings: Settings) -> str:
