@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from centralino.adapters.aws import AwsError, Client
 from centralino.adapters.store.change import TOMBSTONE_S
-from centralino.adapters.store.contacts import MAX_KNOWN
+from centralino.adapters.store.contacts import MAX_KNOWN, DynamoContactStore
 from centralino.adapters.store.table import write_holder
 from centralino.adapters.store.tenants import CLOSED_S
 from centralino.application.index_contact import index_contact
@@ -415,6 +416,113 @@ def test_two_tenants_with_the_same_ids_and_numbers_never_meet(bench: Bench) -> N
     assert other.get("crm:1") == theirs
     assert [it.last_name for it in other.page().contacts] == ["Verdi"]
     assert other.holders(NUMBER).total == 1
+
+
+# --- events that come again -----------------------------------------------------------------------
+
+
+def marks(bench: Bench) -> list[dict[str, Any]]:
+    return [item for item in bench.items() if item["type"]["S"] == "Delivery"]
+
+
+def save_for(bench: Bench, it: Contact, delivery: str) -> Outcome:
+    return bench.contacts.save(it, holders_of(it), delivery=delivery)
+
+
+def test_an_event_that_comes_again_changes_nothing_even_if_it_says_something_else(
+    bench: Bench,
+) -> None:
+    assert save_for(bench, contact(version=1), "evt-1") == "created"
+    before = bench.items()
+    for _ in range(3):
+        assert save_for(bench, contact("crm:1", 9, OTHER, name="Verdi"), "evt-1") == "duplicate"
+        assert bench.contacts.delete("crm:1", 9, delivery="evt-1") == "duplicate"
+    assert bench.items() == before
+    assert save_for(bench, contact("crm:1", 9, OTHER, name="Verdi"), "evt-2") == "changed"
+
+
+def test_an_event_of_two_contacts_is_applied_to_each_of_them_once(bench: Bench) -> None:
+    save(bench, contact("crm:loser", 1))
+    assert bench.contacts.delete("crm:loser", 2, delivery="merge") == "changed"
+    assert save_for(bench, contact("crm:winner", 2), "merge") == "created"
+    assert save_for(bench, contact("crm:winner", 3), "merge") == "duplicate"
+    assert bench.contacts.delete("crm:loser", 3, delivery="merge") == "duplicate"
+
+
+def test_an_event_of_one_tenant_is_news_to_another(bench: Bench) -> None:
+    save_for(bench, contact(version=1), "evt-1")
+    other = bench.stores.contacts("other")
+    it = contact(version=1)
+    assert other.save(it, holders_of(it), delivery="evt-1") == "created"
+    assert other.seen([("crm:1", "evt-1")])
+
+
+def test_an_event_that_changed_nothing_leaves_no_mark(bench: Bench) -> None:
+    save(bench, contact(version=5))
+    assert save_for(bench, contact(version=4), "late") == "stale"
+    assert save_for(bench, contact(version=5), "same") == "unchanged"
+    assert bench.contacts.delete("crm:1", 4, delivery="gone") == "stale"
+    assert marks(bench) == []
+
+
+def test_a_mark_holds_nothing_but_a_hash_and_its_end_25_hours_later(bench: Bench) -> None:
+    save_for(bench, contact(), "evt-1")
+    [item] = marks(bench)
+    assert item.keys() == {"pk", "sk", "type", "sv", "expires_at"}
+    assert re.fullmatch(r"T#acme#E#[0-9a-f]{64}", item["pk"]["S"])
+    assert int(item["expires_at"]["N"]) == int(NOW_S) + 25 * 3_600
+
+
+def test_which_events_were_seen_can_be_asked_and_is_forgotten_after_25_hours(
+    bench: Bench,
+) -> None:
+    save_for(bench, contact(), "evt-1")
+    asked = {("crm:1", "evt-1"), ("crm:1", "evt-2"), ("crm:2", "evt-1"), ("crm:1", "")}
+    assert bench.contacts.seen(asked) == {("crm:1", "evt-1")}
+    bench.requests.clear()
+    assert bench.contacts.seen([("crm:1", ""), ("crm:2", "")]) == frozenset()
+    assert bench.requests == []
+    bench.stores.now_s += 25 * 3_600
+    # DynamoDB removes it late: until then it counts for nothing.
+    assert bench.contacts.seen(asked) == frozenset()
+    assert save_for(bench, contact(version=2), "evt-1") == "changed"
+    assert bench.contacts.seen(asked) == {("crm:1", "evt-1")}
+
+
+def test_an_event_that_takes_several_transactions_is_marked_by_the_last(
+    memory: MemoryBench,
+) -> None:
+    crowd = [f"+390244{number:06}" for number in range(40)]
+    others = [f"+390255{number:06}" for number in range(40)]
+    for number in (*crowd, *others):
+        for place in range(HOLDERS_ON_CARD + 1):
+            save(memory, contact(f"crm:{number}-{place}", 1, number))
+    save(memory, contact("crm:1", 1, *crowd, updated_at_ms=5))
+    moved = contact("crm:1", 2, *others, updated_at_ms=5)
+    client = MarkWatch(memory_of(memory))
+    store = DynamoContactStore(client, client.dynamo.table, "acme")
+    assert store.save(moved, holders_of(moved), delivery="evt-1") == "changed"
+    *earlier, last = client.marked
+    assert earlier
+    assert not any(earlier)
+    assert last
+    assert_consistent("acme", memory.items(), HOLDERS_ON_CARD)
+
+
+class MarkWatch:
+    """Notes of each transaction that was carried out whether it put a mark."""
+
+    def __init__(self, dynamo: MemoryDynamo) -> None:
+        self.dynamo = dynamo
+        self.marked: list[bool] = []
+
+    def call(
+        self, operation: str, payload: Mapping[str, Any], *, timeout_s: float
+    ) -> dict[str, Any]:
+        answer = self.dynamo.call(operation, payload, timeout_s=timeout_s)
+        if operation == "TransactWriteItems":
+            self.marked.append('"Delivery"' in json.dumps(payload))
+        return answer
 
 
 # --- many holders of one number -----------------------------------------------------------------

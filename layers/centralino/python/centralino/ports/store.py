@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from centralino.domain.card import Holder
     from centralino.domain.contact import Contact
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 #   changed    the stored one is now this one
 #   unchanged  it is stored already, to the letter; nothing was written
 #   stale      a newer version, a newer deletion or an erasure is stored; nothing was written
-Outcome = Literal["created", "changed", "unchanged", "stale"]
+#   duplicate  this very event was applied before; nothing was written
+Outcome = Literal["created", "changed", "unchanged", "stale", "duplicate"]
 
 
 class CallStore(Protocol):
@@ -112,6 +113,7 @@ class ContactStore(Protocol):
         *,
         known: Known | None = None,
         new: bool = False,
+        delivery: str = "",
     ) -> Outcome:
         """Save a contact and its place on the cards, all or nothing.
 
@@ -122,14 +124,33 @@ class ContactStore(Protocol):
                 round trip if it isn't.
             new: save it only if there is no contact of this id, whatever its version; of several
                 who try at once one succeeds.
+            delivery: the source's own word for the event that this comes from. It is kept for 25
+                hours if the event changes something, and what is to be done for it once more is
+                not.
 
         Raises:
             ConflictError: it was to be new, and there is a contact of this id.
             NotFoundError: the contact has a block and there is no such tenant (any more).
         """
 
-    def delete(self, contact_id: str, version: int) -> Outcome:
-        """Delete a contact, known or not; a tombstone stops events that come late."""
+    def delete(self, contact_id: str, version: int, *, delivery: str = "") -> Outcome:
+        """Delete a contact, known or not; a tombstone stops events that come late.
+
+        Args:
+            contact_id: `source:id`.
+            version: the source's, of the deletion.
+            delivery: the source's own word for the event, as in `save`.
+        """
+
+    def seen(self, events: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Return which of some events changed something in the last 25 hours.
+
+        One that was applied in this very second may be missing; `save` and `delete` know it.
+
+        Args:
+            events: at most 100 pairs of a contact's id and the source's word for the event; a pair
+                without a word was never seen.
+        """
 
     def erase(self, contact_id: str) -> bool:
         """Delete a contact for good: no version brings this id back while its tombstone lasts.

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 MAX_ITEMS = 100  # of one TransactWriteItems
 # An event that comes later than this after a deletion would bring the contact back.
 TOMBSTONE_S = 30 * 86_400
+# The CRMs that repeat a delivery for the longest (HubSpot, Salesforce) do so for 24 hours.
+DELIVERY_S = 25 * 3_600
 # The highest version: a number that JSON and every client can hold. Sources stay below it.
 ERASED = 2**53 - 1
 ATTEMPTS = 60
@@ -64,6 +66,8 @@ _PASSING = {
     "TransactionInProgressException",
 }
 _KIND_RANK = {"switchboard": 1, "fax": 2}
+# What the condition of a mark is about; no number is spelled so.
+_MARK = "mark"
 _LATEST_MS = 9_999_999_999_999
 
 
@@ -109,6 +113,18 @@ class Stored(NamedTuple):
 
 
 ABSENT = Stored()
+
+
+class Mark(NamedTuple):
+    """What shows that an event was applied, put by the transaction that applies it.
+
+    Attributes:
+        key: its key.
+        now: the time, seconds since 1970.
+    """
+
+    key: Item
+    now: int
 
 
 class Target(NamedTuple):
@@ -266,6 +282,7 @@ def change(
     decide: Callable[[Stored], Target | Outcome],
     stored: Stored,
     pause: Callable[[float], None],
+    mark: Mark | None = None,
 ) -> Steps[Outcome]:
     """Bring a contact and its cards to what is decided on them.
 
@@ -274,6 +291,7 @@ def change(
         decide: says what is to become of what is stored; asked again whenever that was different.
         stored: what is known, or assumed, to be stored.
         pause: waits some seconds, after a collision with another writer.
+        mark: of the event that asks for it; if it is there, nothing is written.
 
     Returns:
         What became of it.
@@ -289,13 +307,8 @@ def change(
         target = decide(stored)
         if not isinstance(target, Target):
             return target
-        plan = _Plan(place, stored, cards, spares)
-        for number in plan.lacking():
-            answer = yield plan.spare_request(number)
-            spares[number] = spare = _read_spare(answer["Items"])
-            if spare and attribute_of(spare.id) in (cards[number] or {}):
-                # It left the card after we had seen it there: what we know of the card is old.
-                del cards[number], spares[number]
+        plan = _Plan(place, stored, cards, spares, mark)
+        yield from _find_spares(plan, cards, spares)
         last = plan.fill(target)
         try:
             yield Request("TransactWriteItems", plan.payload())
@@ -303,6 +316,8 @@ def change(
             if plan.learn(error) or attempt >= HASTE:
                 longest = min(LONGEST_PAUSE_S, 0.01 * 2**attempt)
                 pause(random.uniform(0, longest))  # noqa: S311 - jitter is no secret
+            if plan.marked:
+                return "duplicate"
             stored = plan.stored
         else:
             if last:
@@ -312,6 +327,18 @@ def change(
                 spares.pop(number, None)
             stored = plan.left
     raise UnavailableError("contention")
+
+
+def _find_spares(
+    plan: _Plan, cards: dict[str, Item | None], spares: dict[str, Spare | None]
+) -> Steps[None]:
+    """Read the spare holders that a plan lacks."""
+    for number in plan.lacking():
+        answer = yield plan.spare_request(number)
+        spares[number] = spare = _read_spare(answer["Items"])
+        if spare and attribute_of(spare.id) in (cards[number] or {}):
+            # It left the card after we had seen it there: what we know of the card is old.
+            del cards[number], spares[number]
 
 
 def is_passing(error: AwsError) -> bool:
@@ -343,7 +370,10 @@ class _Plan:
         stored: Stored,
         cards: dict[str, Item | None],
         spares: dict[str, Spare | None],
+        mark: Mark | None,
     ) -> None:
+        # Whether the event turned out to be applied already.
+        self.marked = False
         self.stored = stored
         self.left = stored
         self._table, self._tenant, self._id, self._room = place
@@ -352,7 +382,8 @@ class _Plan:
         self._spares = spares
         self._word = secrets.token_urlsafe(12)
         self._actions: list[dict[str, Any]] = []
-        # What each action's condition is about: a number, the contact (empty) or nothing.
+        self._mark = mark
+        # What each action's condition is about: a number, the contact (empty), the mark or nothing.
         self._subjects: list[str | None] = []
 
     def payload(self) -> dict[str, Any]:
@@ -395,6 +426,8 @@ class _Plan:
             Whether it is the whole.
         """
         self._fill(target)
+        if self._mark:
+            self._put_mark(self._mark)
         if len(self._actions) <= MAX_ITEMS:
             return True
         # Leave cards first, those that it won't come back to before the others.
@@ -430,7 +463,9 @@ class _Plan:
         return is_passing(error)
 
     def _learn_item(self, subject: str | None, item: Item | None) -> None:
-        if subject == "":
+        if subject == _MARK:
+            self.marked = True
+        elif subject == "":
             self.stored = read_stored(item)
         elif subject is not None:
             self._cards[subject] = item
@@ -485,6 +520,19 @@ class _Plan:
         else:
             item["expires_at"] = {"N": str(target.expires_at)}
         self._act("Put", {"Item": item, **condition}, "")
+
+    def _put_mark(self, mark: Mark) -> None:
+        item = mark.key | {
+            "type": {"S": "Delivery"},
+            "sv": {"N": SCHEMA},
+            "expires_at": {"N": str(mark.now + DELIVERY_S)},
+        }
+        put = {
+            "Item": item,
+            "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now",
+            "ExpressionAttributeValues": {":now": {"N": str(mark.now)}},
+        }
+        self._act("Put", put, _MARK)
 
     # --- its cards -------------------------------------------------------------------------
 

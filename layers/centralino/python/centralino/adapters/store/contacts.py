@@ -12,6 +12,7 @@ from centralino.adapters.aws import AwsError
 from centralino.adapters.store.change import (
     ABSENT,
     ERASED,
+    Mark,
     Place,
     Stored,
     change,
@@ -32,6 +33,7 @@ from centralino.adapters.store.table import (
     SHARDS,
     card_key,
     contact_key,
+    delivery_key,
     read_card,
     read_holder,
     read_settings_item,
@@ -44,7 +46,7 @@ from centralino.domain.settings import TENANT_PATTERN
 from centralino.ports.store import HolderPage, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from centralino.adapters.store.sender import Sender, Steps
     from centralino.adapters.store.table import Item
@@ -122,6 +124,7 @@ class DynamoContactStore:
         *,
         known: Known | None = None,
         new: bool = False,
+        delivery: str = "",
     ) -> Outcome:
         """Save a contact and its place on the cards, all or nothing; see the port."""
         for number in holders:
@@ -129,7 +132,7 @@ class DynamoContactStore:
                 raise PayloadError("numbers", "E.164, or a block as +39024455*")
             if number.endswith("*"):
                 self._keep_block_length(len(number) - 2)
-        steps = self.save_steps(contact, holders, known=known, new=new)
+        steps = self.save_steps(contact, holders, known=known, new=new, delivery=delivery)
         return run(steps, self._client, TIMEOUT_S)
 
     def save_steps(
@@ -139,24 +142,39 @@ class DynamoContactStore:
         *,
         known: Known | None = None,
         new: bool = False,
+        delivery: str = "",
     ) -> Steps[Outcome]:
         """Return the requests of `save`, once the lengths of its blocks are kept."""
         if not 0 <= contact.version < ERASED:
             raise PayloadError("version", f"a number from 0 to {ERASED - 1}")
         decide = save_decision(target_of(contact, holders), self._now(), new=new)
         stored = known if isinstance(known, Stored) else ABSENT
-        return change(self._place(contact.id), decide, stored, self._pause)
+        mark = self._mark(contact.id, delivery)
+        return change(self._place(contact.id), decide, stored, self._pause, mark)
 
-    def delete(self, contact_id: str, version: int) -> Outcome:
+    def delete(self, contact_id: str, version: int, *, delivery: str = "") -> Outcome:
         """Delete a contact, known or not; a tombstone stops events that come late."""
-        return run(self.delete_steps(contact_id, version), self._client, TIMEOUT_S)
+        steps = self.delete_steps(contact_id, version, delivery=delivery)
+        return run(steps, self._client, TIMEOUT_S)
 
-    def delete_steps(self, contact_id: str, version: int) -> Steps[Outcome]:
+    def delete_steps(self, contact_id: str, version: int, *, delivery: str = "") -> Steps[Outcome]:
         """Return the requests of `delete`."""
         if not 0 <= version < ERASED:
             raise PayloadError("version", f"a number from 0 to {ERASED - 1}")
         decide = delete_decision(version, self._now())
-        return change(self._place(contact_id), decide, ABSENT, self._pause)
+        mark = self._mark(contact_id, delivery)
+        return change(self._place(contact_id), decide, ABSENT, self._pause, mark)
+
+    def seen(self, events: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Return which of some events were applied lately; see the port."""
+        keys = {delivery_key(self.tenant, *event)["pk"]["S"]: event for event in events if event[1]}
+        if len(keys) > MAX_PAGE:
+            raise PayloadError("events", f"at most {MAX_PAGE}")
+        items = self._batch([{"pk": {"S": pk}, "sk": {"S": "E"}} for pk in keys])
+        now = self._now()
+        return frozenset(
+            keys[item["pk"]["S"]] for item in items if int(item["expires_at"]["N"]) > now
+        )
 
     def erase(self, contact_id: str) -> bool:
         """Delete a contact for good; return whether there was one."""
@@ -262,6 +280,11 @@ class DynamoContactStore:
                 ids, _ = self._listed(kind, shard, "", limit)
                 limit -= len(ids)
                 yield from ids
+
+    def _mark(self, contact_id: str, delivery: str) -> Mark | None:
+        if not delivery:
+            return None
+        return Mark(delivery_key(self.tenant, contact_id, delivery), int(self._now()))
 
     def _call(self, operation: str, payload: dict[str, Any]) -> dict[str, Any]:
         return self._client.call(operation, payload, timeout_s=TIMEOUT_S)

@@ -12,6 +12,7 @@ tenant can be spelled with the ids of another. Every item has a `type` and a sch
 | a contact and its numbers | `T#acme#C#hubspot:17` / `C` | `Contact`, or the `Tombstone` of one |
 | list, count, export, erase | index `list`: `T#acme#L#contact#<0..15>` / `hubspot:17` | Query, shard by shard; nowhere a Scan |
 | contacts with a number that can't be indexed | the same, / `!hubspot:17` | Query, `!` is what such an entry begins with |
+| was this delivery applied already? | `T#acme#E#<sha256>` / `E` | `Delivery`; put by the transaction that applies it, BatchGetItem before a CRM is asked again |
 | tombstones, to erase a tenant | index `list`: `T#acme#L#tombstone#<0..15>` / `hubspot:17` | Query |
 
 **NumberCard.** `n` counts the holders; `h:<contact id>` is one holder, a JSON array in the order of
@@ -36,6 +37,13 @@ brings that id back while it lasts. What is left of the person is the source's r
 why ids are record ids and not mail addresses. Only a contact can be erased: where there is none, or
 its tombstone, an erasure finds nothing to do and writes nothing.
 
+**Delivery.** The mark of one event that was applied, for 25 hours, an hour more than any CRM repeats
+one. The key is a hash of the contact's id and the CRM's own word for the event: one event may be
+about several contacts (a merge), and each of them is applied once. It is put, if it isn't there, in
+the very transaction that saves or deletes the contact; so there is a mark if and only if the event
+was applied, and an event that changed nothing leaves none. Nothing lists the marks of a tenant: an
+erasure leaves them to the TTL, and they hold nothing but that hash.
+
 **Settings.** `doc` is `domain/settings.py`'s `Settings` as JSON; `version` is compared when it is
 saved; `block_lengths` is a number set beside it, to which the first block of a length adds itself
 before the contact is written; lengths are not taken away. Erasing a tenant turns this item into
@@ -48,6 +56,7 @@ every reader checks it as well.
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 from centralino.domain.card import Card, Holder
@@ -67,6 +76,7 @@ if TYPE_CHECKING:
 SCHEMA = "1"
 # Text inside of items: what a name costs to store is its letters, so they are not escaped.
 dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_load = json.JSONDecoder().decode
 LIST_INDEX = "list"
 SHARDS = 16
 
@@ -115,6 +125,12 @@ def card_key(tenant: str, number: str, sk: str = "N") -> Item:
     return {"pk": {"S": f"T#{tenant}#N#{number}"}, "sk": {"S": sk}}
 
 
+def delivery_key(tenant: str, contact_id: str, delivery: str) -> Item:
+    """Return the key of the mark of an event that was applied to a contact."""
+    digest = hashlib.sha256(f"{contact_id}\n{delivery}".encode()).hexdigest()
+    return {"pk": {"S": f"T#{tenant}#E#{digest}"}, "sk": {"S": "E"}}
+
+
 def contact_key(tenant: str, contact_id: str) -> Item:
     """Return the key of a contact, or of its tombstone."""
     return {"pk": {"S": f"T#{tenant}#C#{contact_id}"}, "sk": {"S": "C"}}
@@ -136,7 +152,7 @@ def write_holder(holder: Holder) -> str:
 
 def read_holder(contact_id: str, text: str) -> Holder:
     """Build a holder from what `write_holder` made; newer code may have added to its end."""
-    values = json.loads(text)[: len(Holder._fields) - 1]
+    values = _load(text)[: len(Holder._fields) - 1]
     if len(values) > 1:
         values[1] = bool(values[1])
     return Holder(contact_id, *values)
@@ -144,15 +160,10 @@ def read_holder(contact_id: str, text: str) -> Holder:
 
 def read_card(number: str, item: Mapping[str, Value]) -> Card:
     """Build a card from its item."""
-    return Card(
-        number,
-        tuple(
-            read_holder(name[2:], value["S"])
-            for name, value in item.items()
-            if name.startswith("h:")
-        ),
-        int(item["n"]["N"]),
-    )
+    holders = [
+        read_holder(name[2:], value["S"]) for name, value in item.items() if name[:2] == "h:"
+    ]
+    return Card(number, tuple(holders), int(item["n"]["N"]))
 
 
 def read_settings_item(tenant: str, item: Mapping[str, Value]) -> Settings | None:
