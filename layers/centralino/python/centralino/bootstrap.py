@@ -17,6 +17,7 @@ from centralino.adapters.store.dynamo import DynamoCallStore
 from centralino.domain.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from centralino.ports.connections import ConnectionList, ConnectionStore
     from centralino.ports.store import ContactStore, TenantStore
 
 # Long enough for a handshake inside the region, too short to eat a call's time at a cold start.
@@ -69,6 +70,24 @@ def tenant_store(tenant: str) -> TenantStore:
     from centralino.adapters.store.tenants import DynamoTenantStore  # noqa: PLC0415
 
     return DynamoTenantStore(_dynamodb(), table_name(), tenant)
+
+
+def connection_store(tenant: str) -> ConnectionStore:
+    """Build the store of one tenant's connections to CRMs.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+    from centralino.adapters.store.connections import DynamoConnectionStore  # noqa: PLC0415
+
+    return DynamoConnectionStore(_dynamodb(), table_name(), tenant)
+
+
+def connection_list() -> ConnectionList:
+    """Build the list of all tenants' connections, for the dispatcher."""
+    from centralino.adapters.store.connections import DynamoConnectionList  # noqa: PLC0415
+
+    return DynamoConnectionList(_dynamodb(), table_name())
 
 
 @cache
