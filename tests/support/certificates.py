@@ -14,15 +14,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def make_certificate(directory: Path) -> Path:
+def make_certificate(directory: Path, *names: str) -> Path:
     """Write a self-signed certificate for 127.0.0.1 and its key to one file and return its path.
 
-    The file serves the server as its chain and the client as the bundle that trusts it.
+    The file serves the server as its chain and the client as the bundle that trusts it. With
+    names it is for these instead of the address.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = dt.datetime.now(dt.UTC)
     address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    subjects: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -32,7 +34,7 @@ def make_certificate(directory: Path) -> Path:
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(subjects or [address]), critical=False)
         .sign(key, hashes.SHA256())
     )
     path = directory / "loopback.pem"
