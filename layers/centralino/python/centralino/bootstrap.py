@@ -5,6 +5,9 @@
 | `CENTRALINO_TABLE` | the DynamoDB table's name | `centralino` |
 | `CENTRALINO_CACHE_S` | how long keys and settings are believed from memory, seconds | 30 |
 | `CENTRALINO_STACK` | the stack's name, which tells its metrics from another's | `local` |
+| `CENTRALINO_SECRETS` | where secrets are, see `adapters/secrets.py` | `/centralino/<stack>` |
+| `CENTRALINO_QUEUE_URL` | the worker's queue | none |
+| `CENTRALINO_BUCKET` | the bucket of large bodies and files | none |
 """
 
 from __future__ import annotations
@@ -14,14 +17,21 @@ from functools import cache
 
 from centralino.adapters.aws import Client
 from centralino.adapters.store.dynamo import DynamoCallStore
+from centralino.domain.errors import NotFoundError
 from centralino.domain.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from centralino.ports.connections import ConnectionList, ConnectionStore
+    from centralino.ports.crm import Crm
+    from centralino.ports.queue import Claims, Queue
+    from centralino.ports.secrets import Secrets
     from centralino.ports.store import ContactStore, TenantStore
+    from centralino.ports.web import Web
 
 # Long enough for a handshake inside the region, too short to eat a call's time at a cold start.
 PRECONNECT_S = 0.3
+# The text of every path that leads nowhere: which providers there are is nobody's business.
+NO_PROVIDER = "there is nothing at this path; webhooks go to /v1/crm/{provider}"
 
 
 def table_name() -> str:
@@ -88,6 +98,86 @@ def connection_list() -> ConnectionList:
     from centralino.adapters.store.connections import DynamoConnectionList  # noqa: PLC0415
 
     return DynamoConnectionList(_dynamodb(), table_name())
+
+
+@cache
+def secrets() -> Secrets:
+    """Build the container's one memory of the secrets of connections."""
+    from centralino.adapters.secrets import open_secrets  # noqa: PLC0415
+
+    stack = os.environ.get("CENTRALINO_STACK", "local")
+    place = os.environ.get("CENTRALINO_SECRETS") or f"/centralino/{stack}"
+    return open_secrets(place, dict(os.environ))
+
+
+@cache
+def queue() -> Queue:
+    """Build the worker's queue.
+
+    Raises:
+        PayloadError: the environment names no region.
+    """
+    from centralino.adapters.queue import SqsQueue  # noqa: PLC0415
+
+    client = Client("sqs", env=dict(os.environ))
+    return SqsQueue(client, os.environ.get("CENTRALINO_QUEUE_URL", ""))
+
+
+@cache
+def claims() -> Claims:
+    """Build the place of bodies that are too large for the queue."""
+    from centralino.adapters.claims import S3Claims  # noqa: PLC0415
+
+    return S3Claims(os.environ.get("CENTRALINO_BUCKET", ""))
+
+
+def crm_class(provider: str) -> type[Crm]:
+    """Return the class of a CRM provider: `Adapter` in the file of that name.
+
+    Raises:
+        NotFoundError: there is no such provider.
+    """
+    # Words that are a module's name and no path: what comes in a URL chooses a file here.
+    if not (
+        provider.islower()
+        and provider.isascii()
+        and provider.isidentifier()
+        and provider[0].isalpha()
+    ):
+        raise NotFoundError(NO_PROVIDER)
+    from importlib import import_module  # noqa: PLC0415
+
+    name = f"centralino.adapters.crm.{provider}"
+    try:
+        adapter: type[Crm] = import_module(name).Adapter
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise NotFoundError(NO_PROVIDER) from None
+    return adapter
+
+
+def crm(tenant: str, provider: str, country: str, web: Web | None = None) -> Crm:
+    """Build a tenant's connection to a CRM, as it is stored now.
+
+    Args:
+        tenant: the tenant's id.
+        provider: the provider's slug.
+        country: the tenant's, ISO 3166 alpha-2.
+        web: asks the CRM; left out for the inbound half.
+
+    Raises:
+        NotFoundError: there is no such provider, or the tenant is not connected to it.
+        UnavailableError: the connection or its secrets can't be read.
+    """
+    from centralino.ports.crm import Connection  # noqa: PLC0415
+
+    kind = crm_class(provider)
+    stored = connection_store(tenant).get(provider)
+    if stored is None:
+        raise NotFoundError(f"{tenant} is not connected to {provider}")
+    known = secrets().read(tenant, provider)
+    return kind(Connection(provider, stored.account, known, country), web)
 
 
 @cache

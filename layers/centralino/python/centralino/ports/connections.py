@@ -93,7 +93,7 @@ class ConnectionStore(Protocol):
     def tenant(self) -> str:
         """The tenant's id."""
 
-    def get(self, provider: str) -> StoredConnection | None:
+    def get(self, provider: str, timeout_s: float = ...) -> StoredConnection | None:
         """Return a connection; None if there is none."""
 
     def list(self) -> tuple[StoredConnection, ...]:

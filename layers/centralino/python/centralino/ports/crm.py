@@ -148,6 +148,7 @@ class Crm(ABC):
             reconciliation now and then lists everything and looks for what is missing.
         needs: what has to be known to connect, `account.base_url` -> what that is, in a few words;
             a name that ends in `?` may be left out. The command line asks for these.
+        kept_headers: the headers that `parse` reads, in lower case; the queue keeps no others.
     """
 
     slug: ClassVar[str]
@@ -155,6 +156,7 @@ class Crm(ABC):
     reads: ClassVar[bool] = True
     lists_deletions: ClassVar[bool] = True
     needs: ClassVar[Mapping[str, str]] = {}
+    kept_headers: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, connection: Connection, web: Web | None = None) -> None:
         self.connection = connection

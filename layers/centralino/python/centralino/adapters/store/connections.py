@@ -98,10 +98,10 @@ class DynamoConnectionStore:
         self._now = now
         self._pause = pause
 
-    def get(self, provider: str) -> StoredConnection | None:
+    def get(self, provider: str, timeout_s: float = TIMEOUT_S) -> StoredConnection | None:
         """Return a connection; None if there is none."""
         payload = {"TableName": self._table, "Key": self._key(provider), "ConsistentRead": True}
-        item = self._call("GetItem", payload).get("Item")
+        item = self._client.call("GetItem", payload, timeout_s=timeout_s).get("Item")
         return read_connection(item) if item else None
 
     def list(self) -> tuple[StoredConnection, ...]:
