@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from centralino.domain.contact import Contact
+    from centralino.ports.tokens import TokenCache
     from centralino.ports.web import Web
 
     # `restored` is a change that may be older than the deletion that it undoes; `erased` is a
@@ -158,9 +159,13 @@ class Crm(ABC):
     needs: ClassVar[Mapping[str, str]] = {}
     kept_headers: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, connection: Connection, web: Web | None = None) -> None:
+    def __init__(
+        self, connection: Connection, web: Web | None = None, tokens: TokenCache | None = None
+    ) -> None:
         self.connection = connection
         self._web = web
+        # Only for a CRM with OAuth2; without it the token is this object's own.
+        self._tokens = tokens
 
     @property
     def web(self) -> Web:
