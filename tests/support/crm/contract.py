@@ -174,15 +174,13 @@ class CrmContract(ABC):
         secret: a webhook's secret, of the form that the product's have.
         other_secret: another, that no connection here has.
         account: what `connection.account` holds beside `base_url`.
-        secrets: what the API needs, by name; each has to be missed by `check`.
+        secrets: what the API needs, by name.
         signature_headers: the headers without which a delivery is refused, in lower case; each is
             also tried with junk. Empty for a product that signs by something else: override
             `forgeries`.
         signs_body: whether a changed body shows. Not so for Odoo, Pipedrive and Salesforce.
         window_s: how far the time in a signature may be off; None if it has no time.
-        lists_deleted: whether `deleted_since` finds what was deleted.
         spellings: of `NUMBER` (+39 02 4455 6677), those that the product's own search can find by.
-        required: the settings that `check` names when they are missing (`account.base_url`).
         step_ms: the least difference of two modified times in the product: 1000 if it counts
             seconds.
     """
@@ -195,9 +193,7 @@ class CrmContract(ABC):
     signature_headers: ClassVar[tuple[str, ...]] = ()
     signs_body: ClassVar[bool] = True
     window_s: ClassVar[float | None] = None
-    lists_deleted: ClassVar[bool] = True
     spellings: ClassVar[tuple[str, ...]] = (NUMBER,)
-    required: ClassVar[tuple[str, ...]] = ("account.base_url",)
     step_ms: ClassVar[int] = 1
 
     # Hooks ---------------------------------------------------------------------------------------
@@ -515,7 +511,7 @@ class CrmContract(ABC):
         if self.adapter.reads:
             ways["fetch"] = lambda crm, record: crm.fetch(record)
             ways["modified_since"] = lambda crm, _: crm.modified_since(0)
-            if self.lists_deleted:
+            if self.adapter.lists_deletions:
                 ways["deleted_since"] = lambda crm, _: crm.deleted_since(0)
         if self.adapter.searches:
             ways["find_by_number"] = lambda crm, _: search(crm, NUMBER)
@@ -743,7 +739,7 @@ class CrmContract(ABC):
             found.update(page.deleted)
             cursor, pages = page.cursor, pages + 1
             assert pages < 100, "the pages never end"
-        assert set(found) == (set(records[1:]) if self.lists_deleted else set())
+        assert set(found) == (set(records[1:]) if self.adapter.lists_deletions else set())
         assert all(at_ms in {0, NOW_MS + 60_000} for at_ms in found.values())
 
     def test_a_caller_is_found_in_the_crm_whatever_was_typed_there(
@@ -790,8 +786,9 @@ class CrmContract(ABC):
         self.says_nothing(said)
 
     def test_a_setting_that_is_missing_is_named(self, fake: FakeCrm) -> None:
-        assert self.required
-        for name in self.required:
+        required = [name for name in self.adapter.needs if not name.endswith("?")]
+        assert required
+        for name in required:
             connection = self.connection(self.secret, base_url=fake.url, without=name)
             with pytest.raises(PayloadError) as caught:
                 self.adapter(connection, LoopbackWeb()).check()

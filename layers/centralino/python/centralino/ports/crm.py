@@ -153,9 +153,10 @@ class Crm(ABC):
     """
 
     slug: ClassVar[str]
-    searches: ClassVar[bool] = True
-    reads: ClassVar[bool] = True
-    lists_deletions: ClassVar[bool] = True
+    # Not of the class alone: what a home-grown CRM can do is in its connection's settings.
+    searches: bool = True
+    reads: bool = True
+    lists_deletions: bool = True
     needs: ClassVar[Mapping[str, str]] = {}
     kept_headers: ClassVar[tuple[str, ...]] = ()
 
