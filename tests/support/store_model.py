@@ -90,6 +90,27 @@ def assert_consistent(tenant: str, items: list[Item], room: int) -> None:
     assert _sorted(cards) == _sorted(expected)
 
 
+def assert_cards_follow(tenant: str, items: Iterable[Item]) -> None:
+    """Every contact is on the cards of its numbers, and there is no orphan: whatever is on them."""
+    wanted: dict[str, set[str]] = defaultdict(set)
+    found: dict[str, set[str]] = defaultdict(set)
+    counted: dict[str, int] = {}
+    prefix = f"T#{tenant}#N#"
+    for contact in contacts_in(items).values():
+        for number in contact.numbers:
+            if number.indexed:
+                wanted[number.indexed].add(contact.id)
+    for item in items:
+        number = item["pk"]["S"].removeprefix(prefix)
+        if item["type"]["S"] == "NumberCard":
+            found[number] |= {name[2:] for name in item if name.startswith("h:")}
+            counted[number] = int(item["n"]["N"])
+        elif item["type"]["S"] == "Holder":
+            found[number].add(item["sk"]["S"].split("#", 2)[2])
+    assert found == wanted
+    assert counted == {number: len(ids) for number, ids in wanted.items()}
+
+
 def _assert_contact(tenant: str, item: Item) -> None:
     contact_id = item["pk"]["S"].split("#", 3)[3]
     shard = zlib.crc32(contact_id.encode()) % 16

@@ -1,0 +1,225 @@
+"""A CRM on paper: a truth that a test changes as a salesperson would, and a provider that reads it.
+
+It stands for every CRM where the worker is what is tested: its events are hints, with times, words
+and merges as the real ones have them, and a record is read over `ports/web.py`. `inline` makes it
+one of those that can't be asked: an event is all there is.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from centralino.domain.contact import Contact, ContactNumber
+from centralino.domain.errors import CredentialsError, PayloadError, UnavailableError
+from centralino.ports.crm import Connection, Crm, Delivery, Hint, Parsed, Records
+from centralino.ports.web import Answer, expect_success
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from centralino.ports.web import Web
+
+SLUG = "paper"
+PAGE = "http://paper.example/records/"
+NOT_FOUND = 404
+
+
+class Event(NamedTuple):
+    """What the CRM tells of one record; see `ports/crm.py`'s Hint."""
+
+    record: str
+    operation: str
+    at_ms: int
+    word: str
+    fields: Mapping[str, Any] | None = None
+
+
+class Office:
+    """The CRM's own records, and what it tells of every change.
+
+    Attributes:
+        now_ms: the CRM's clock; a change moves it on.
+        there: record -> what it is now.
+        gone: record -> what it was when it was deleted.
+    """
+
+    def __init__(self, *, inline: bool = False, now_ms: int = 1_795_000_000_000) -> None:
+        self.inline = inline
+        self.now_ms = now_ms
+        self.there: dict[str, dict[str, Any]] = {}
+        self.gone: dict[str, dict[str, Any]] = {}
+        self.asked: list[str] = []
+        self._words = 0
+
+    def save(self, record: str, name: str, numbers: Sequence[str]) -> Event:
+        """Create a record, or change it."""
+        self.now_ms += 1
+        self.gone.pop(record, None)
+        self.there[record] = {
+            "version": self.now_ms,
+            "last_name": name,
+            "numbers": [[number, "mobile", False] for number in numbers],
+        }
+        return self._event(record, "changed")
+
+    def delete(self, record: str, *, timed: bool = True, erased: bool = False) -> Event:
+        """Delete a record; without a time as some CRMs do."""
+        self.now_ms += 1
+        self.gone[record] = self.there.pop(record)
+        if erased:
+            del self.gone[record]
+        event = self._event(record, "erased" if erased else "deleted")
+        return event if timed else event._replace(at_ms=0)
+
+    def restore(self, record: str) -> Event:
+        """Take a record out of the bin, with the modified time that it had."""
+        self.now_ms += 1
+        self.there[record] = self.gone.pop(record)
+        return self._event(record, "restored")
+
+    def merge(self, loser: str, winner: str) -> list[Event]:
+        """Merge two records: one event, told as two."""
+        numbers = [number for number, *_ in self.there[loser]["numbers"]]
+        numbers += [number for number, *_ in self.there[winner]["numbers"]]
+        lost = self.delete(loser)
+        self.gone.pop(loser)
+        name = self.there[winner]["last_name"]
+        won = self.save(winner, name, list(dict.fromkeys(numbers)))
+        return [lost, won._replace(word=lost.word)]
+
+    def contact(self, record: str) -> Contact:
+        """Return a record as a contact."""
+        return contact_of(record, self.there[record])
+
+    def answer(self, method: str, path: str) -> Answer:
+        """Answer a request for a record."""
+        assert method == "GET"
+        record = path.rpartition("/")[2]
+        self.asked.append(record)
+        if record not in self.there:
+            return Answer(NOT_FOUND, {}, b"")
+        return Answer(200, {}, json.dumps(self.there[record]).encode())
+
+    def _event(self, record: str, operation: str) -> Event:
+        self._words += 1
+        fields = self.there.get(record) if self.inline else None
+        return Event(record, operation, self.now_ms, f"word-{self._words}", fields)
+
+
+class OfficeWeb:
+    """Asks an office in the same process; `ports/web.py`'s Web.
+
+    Args:
+        office: is asked.
+        before: called before each request; may raise what a network does.
+    """
+
+    def __init__(self, office: Office, before: Callable[[str], None] = lambda _: None) -> None:
+        self._office = office
+        self._before = before
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,  # noqa: ARG002 - the port's
+        body: bytes = b"",  # noqa: ARG002
+        timeout_s: float | None = None,  # noqa: ARG002
+    ) -> Answer:
+        self._before(url)
+        return self._office.answer(method, url)
+
+
+def body_of(events: Sequence[Event], *, broken: int = 0) -> bytes:
+    """Return a delivery's body; some entries of it broken if asked for."""
+    entries: list[Any] = [event._asdict() for event in events]
+    return json.dumps({"events": [*entries, *[{"oops": True}] * broken]}).encode()
+
+
+def hints_of(events: Sequence[Event]) -> tuple[Hint, ...]:
+    """Return what `PaperCrm.parse` makes of some events."""
+    return tuple(map(_hint, (event._asdict() for event in events)))
+
+
+def paper(office: Office, web: Web | None = None) -> PaperCrm:
+    """Build a connection to an office."""
+    kind = InlineCrm if office.inline else PaperCrm
+    return kind(Connection(SLUG, {}, {}), web or OfficeWeb(office))
+
+
+class PaperCrm(Crm):
+    """The provider."""
+
+    slug = SLUG
+    kept_headers = ()
+
+    def verify(self, delivery: Delivery) -> None:
+        if delivery.headers.get("x-paper") not in self.connection.webhook_secrets():
+            raise CredentialsError("this is not from the paper CRM")
+
+    def parse(self, delivery: Delivery) -> Parsed:
+        try:
+            entries = json.loads(delivery.body)["events"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise PayloadError("events", "a list") from error
+        hints, problems = [], []
+        for place, entry in enumerate(entries):
+            try:
+                hints.append(_hint(entry))
+            except KeyError:
+                problems.append(f"events[{place}].record: expected a record's id")
+        return Parsed(tuple(hints), tuple(problems))
+
+    def fetch(self, record: str) -> Contact | None:
+        answer = self.web.send("GET", f"{PAGE}{record}")
+        if answer.status == NOT_FOUND:
+            return None
+        expect_success(answer)
+        try:
+            return contact_of(record, answer.json())
+        except KeyError as error:
+            raise UnavailableError("malformed") from error
+
+    def find_by_number(
+        self, variants: Sequence[str], number: str, timeout_s: float
+    ) -> tuple[Contact, ...]:
+        raise NotImplementedError
+
+    def modified_since(self, since_ms: int, cursor: str = "") -> Records:
+        raise NotImplementedError
+
+    def deleted_since(self, since_ms: int, cursor: str = "") -> Records:
+        raise NotImplementedError
+
+    def check(self) -> str:
+        return "paper"
+
+
+class InlineCrm(PaperCrm):
+    """One that can't be asked."""
+
+    reads = False
+
+
+def contact_of(record: str, fields: Mapping[str, Any]) -> Contact:
+    """Return a record's fields as a contact."""
+    return Contact(
+        f"{SLUG}:{record}",
+        fields["version"],
+        last_name=fields["last_name"],
+        numbers=tuple(ContactNumber(*number) for number in fields["numbers"]),
+        updated_at_ms=fields["version"],
+    )
+
+
+def _hint(entry: Mapping[str, Any]) -> Hint:
+    record, fields = entry["record"], entry["fields"]
+    return Hint(
+        record,
+        entry["operation"],
+        entry["at_ms"],
+        entry["word"],
+        contact_of(record, fields) if fields else None,
+    )
