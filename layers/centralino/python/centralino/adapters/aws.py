@@ -102,8 +102,10 @@ _TOO_MANY = 429
 _SERVER_ERROR = 500
 _RECEIVE = 65_536
 _HEAD_LIMIT = 65_536
+# When sending took longer than this, in seconds, the time left to receive is worked out anew.
+_AT_ONCE_S = 0.001
 _encode = json.JSONEncoder(separators=(",", ":")).encode
-_decode = json.JSONDecoder().decode
+_decode = json.JSONDecoder().raw_decode
 
 
 class AwsError(Exception):
@@ -323,14 +325,14 @@ class Client:
     def _exchange(self, request: bytes, limit: float) -> tuple[int, bytes]:
         """Send a request and read its answer: the status and the body."""
         stream = _Stream(*self._send(request, limit), limit)
-        head = stream.take_until(b"\r\n\r\n").lower() + b"\r\n"
+        head = stream.take_until(b"\r\n\r\n").lower()
         if not head.startswith(b"http/1."):
             raise ValueError("not an answer of HTTP/1")
-        keep = _find_header(head, b"connection") != b"close"
-        if _find_header(head, b"transfer-encoding") == b"chunked":
+        keep = _find_header(head, b"\r\nconnection:") != b"close"
+        if _find_header(head, b"\r\ntransfer-encoding:") == b"chunked":
             body = _join_chunks(stream)
         else:  # without a length it is malformed: half of it would look like all of it
-            body = stream.take(int(_find_header(head, b"content-length")))
+            body = stream.take(int(_find_header(head, b"\r\ncontent-length:")))
         if not keep or stream.data:  # what nobody asked for would be taken for the next answer
             self.close()
         return int(head[9:12]), body
@@ -399,6 +401,9 @@ class _Stream:
         """Return the next bytes, as many as asked for."""
         if size < 0:
             raise ValueError("a length below zero")
+        if len(self.data) == size:  # as most answers come
+            data, self.data = self.data, b""
+            return data
         parts = [self.data]
         missing = size - len(self.data)
         while missing > 0:
@@ -410,12 +415,14 @@ class _Stream:
 
     def take_until(self, mark: bytes) -> bytes:
         """Return what precedes a mark, and skip the mark."""
-        while mark not in self.data:
+        while True:
+            taken, found, rest = self.data.partition(mark)
+            if found:
+                self.data = rest
+                return taken
             if len(self.data) > _HEAD_LIMIT:
                 raise ValueError("a head without an end")
             self.data += self._receive()
-        taken, _, self.data = self.data.partition(mark)
-        return taken
 
 
 def _left(limit: float) -> float:
@@ -445,9 +452,13 @@ def _dial(host: str, port: int, limit: float) -> socket.socket:
 
 
 def _send_on(connection: socket.socket, request: bytes, limit: float) -> bytes:
-    connection.settimeout(_left(limit))
-    connection.sendall(request)
-    connection.settimeout(_left(limit))
+    left = _left(limit)
+    connection.settimeout(left)
+    sent = connection.send(request)
+    if sent < len(request):
+        connection.sendall(request[sent:])
+    if limit - time.monotonic() < left - _AT_ONCE_S:
+        connection.settimeout(_left(limit))
     return connection.recv(_RECEIVE)
 
 
@@ -459,9 +470,14 @@ def _derive(key: str, *steps: str) -> bytes:
 
 
 def _find_header(head: bytes, name: bytes) -> bytes:
-    """Return the value of a header, or nothing; a search is cheaper than parsing all of them."""
-    _, found, rest = head.partition(b"\r\n" + name + b":")
-    return rest[: rest.index(b"\r\n")].strip() if found else b""
+    """Return the value of a header, or nothing; a search is cheaper than parsing all of them.
+
+    Args:
+        head: the lines of an answer's head, in lower case, the last one without its end.
+        name: with the end of the line before it and the colon behind it.
+    """
+    _, found, rest = head.partition(name)
+    return rest.partition(b"\r\n")[0].strip() if found else b""
 
 
 def _join_chunks(stream: _Stream) -> bytes:
@@ -480,9 +496,10 @@ def _understand(status: int, answer: bytes) -> dict[str, Any]:
         raise UnavailableError("server")
     if status == _TOO_MANY:
         raise ThrottledError("throttled")
-    body = _decode(answer.decode() or "{}")
-    if not isinstance(body, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004 - the answer's fault, not a type's
+    text = answer.decode().strip() or "{}"
+    body, end = _decode(text)
+    if end != len(text) or not isinstance(body, dict):
+        raise ValueError("not a JSON object")
     if status == _OK:
         return body
     code = str(body.get("__type", "")).rpartition("#")[2]

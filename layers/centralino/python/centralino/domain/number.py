@@ -231,6 +231,8 @@ def read_cli(raw: str, line: Line, *, settings: Settings, external: bool = False
     if _spells_anonymous(text, exact):
         return Reading(raw, text, "withheld", shape="withheld", steps=steps)
     shape = _shape(text, exact)
+    if not settings.block_lengths:
+        return Reading(raw, text, "number", shape=shape, candidates=tuple(exact), steps=steps)
     every = (*exact, *_blocks(exact, settings.block_lengths))
     candidates = every[:MAX_KEYS]
     left = len({c.key for c in every} - {c.key for c in candidates})
@@ -249,6 +251,10 @@ def decide(reading: Reading, found: Container[str]) -> Decision:
         reading: what the CLI may mean.
         found: the keys that exist in the store (a set, or a mapping by key).
     """
+    if len(reading.candidates) == 1:
+        # Most callers are in E.164, and a phone waits.
+        key = reading.candidates[0].key
+        return Decision(key) if key in found else Decision(lost=((key, "has no contact"),))
     best: dict[str, Candidate] = {}
     lost: list[tuple[str, str]] = []
     for candidate in reading.candidates:
@@ -549,6 +555,8 @@ def _exact(text: str, line: Line, *, spaced: bool = False) -> list[Candidate]:
 
 def _merge(candidates: list[Candidate]) -> list[Candidate]:
     """Order candidates by tier and keep the first of each number."""
+    if len(candidates) == 1:
+        return candidates
     unique: dict[str, Candidate] = {}
     for candidate in sorted(candidates, key=lambda c: c.tier):
         unique.setdefault(candidate.number, candidate)

@@ -95,11 +95,12 @@ class Door:
             UnavailableError: the store can't say.
         """
         presented = presented_key(request)
-        tenant = tenant_of(presented.key)
+        remembered = self._remembered.get(presented.key)
+        tenant = remembered.settings.tenant if remembered else tenant_of(presented.key)
         if not tenant:
             raise CredentialsError("no API key, or one that is not shaped like <tenant>.<secret>")
         visit = Visit(self, request, tenant, presented, roles)
-        visit.enter(self._remembered.get(visit.key_hash))
+        visit.enter(remembered)
         return visit
 
     def read(self, tenant: str, numbers: Sequence[str], key_hash: str, timeout_s: float) -> Read:
@@ -112,14 +113,14 @@ class Door:
         """Tell whether what was read then may be believed without asking again."""
         return 0 <= self.now() - admitted.read_at < self._cache_s
 
-    def remember(self, key_hash: str, admitted: Admitted | None) -> None:
+    def remember(self, presented: str, admitted: Admitted | None) -> None:
         """Keep what was read of a key; `None` forgets it."""
         if admitted is None:
-            self._remembered.pop(key_hash, None)
+            self._remembered.pop(presented, None)
             return
         if len(self._remembered) >= MAX_REMEMBERED:
             self._remembered.clear()
-        self._remembered[key_hash] = admitted
+        self._remembered[presented] = admitted
 
 
 class Visit:
@@ -127,7 +128,6 @@ class Visit:
 
     Attributes:
         tenant: the tenant's id.
-        key_hash: what is stored of the key that the request brought.
         settings: the tenant's settings, as far as known; `renewed` says that they changed since.
         key: the key that let it in.
         renewed: the settings were found changed after they had been used.
@@ -148,11 +148,10 @@ class Visit:
         self._door = door
         self._request = request
         self._roles = roles
-        self._in_url = presented.in_url
+        self._presented = presented
         self._settled = False
         self._line: Line | None = None
         self.tenant = tenant
-        self.key_hash = hash_key(presented.key)
         self.renewed = False
         self.read_s = 0.0
         self.deadline = Deadline(request.received_at, door.now())
@@ -160,7 +159,7 @@ class Visit:
     def enter(self, remembered: Admitted | None) -> None:
         """Start from what is remembered, or ask the store."""
         if remembered is None:
-            self._settle(self._timed_read((), self.key_hash))
+            self.read(())
         else:
             self._admit(remembered)
             self._settled = self._door.is_fresh(remembered)
@@ -177,9 +176,10 @@ class Visit:
             ForbiddenError: it may no longer do this.
             UnavailableError: the store did not answer, or there is no time left to ask.
         """
-        found = self._timed_read(numbers, "" if self._settled else self.key_hash)
-        if not self._settled:
-            self._settle(found)
+        if self._settled:
+            return self._timed_read(numbers, "")
+        found = self._timed_read(numbers, hash_key(self._presented.key))
+        self._settle(found)
         return found
 
     def settle(self) -> None:
@@ -206,12 +206,12 @@ class Visit:
             raise UnavailableError("unprocessed")
         settings, key = found.tenant
         if settings is None or key is None:
-            self._door.remember(self.key_hash, None)
+            self._door.remember(self._presented.key, None)
             raise CredentialsError("the API key is unknown")
         before = getattr(self, "settings", settings)
         admitted = Admitted(settings, key, self._door.now())
         self._admit(admitted)
-        self._door.remember(self.key_hash, admitted)
+        self._door.remember(self._presented.key, admitted)
         self._settled = True
         # All of them, not their version: a new block length does not count as an edit.
         self.renewed = settings != before
@@ -222,7 +222,7 @@ class Visit:
             raise CredentialsError("the API key has expired")
         if key.networks and not _within(self._request.source_ip, key.networks):
             raise CredentialsError("the API key may not be used from this address")
-        if self._in_url and key.role not in URL_ROLES:
+        if self._presented.in_url and key.role not in URL_ROLES:
             raise CredentialsError(f"a key of role {key.role} may not travel in a URL")
         if key.role not in self._roles:
             raise ForbiddenError(f"a key of role {key.role} may not do this")

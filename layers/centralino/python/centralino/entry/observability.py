@@ -18,6 +18,8 @@ from centralino.domain.keys import KEY_PATTERN
 from centralino.domain.number import mask
 
 MAX_ID = 64
+_UNKNOWN = ("", None)
+_encode = json.JSONEncoder().encode
 _ID = re.compile(r"[A-Za-z0-9._:@+-]*", re.ASCII)
 # Long runs of digits are numbers, but for Asterisk's unique ids: seconds since 1970, dot, count.
 _NUMBER = re.compile(r"(?<![0-9])(?!1[0-9]{9}\.[0-9]+$)\+?[0-9]{7,}", re.ASCII)
@@ -48,17 +50,11 @@ def decode_line(now: float, outcome: str, total_ms: float, **properties: object)
         properties: what else is known: tenant, call_id, shape of the CLI, trunk, milliseconds of
             each step; empty ones are left out.
     """
-    line = json.dumps(
-        {
-            "message": "decode",
-            "outcome": outcome,
-            "Decodes": 1,
-            "DecodeTime": round(total_ms, 1),
-            **{name: value for name, value in properties.items() if value not in ("", None)},
-        },
-        ensure_ascii=True,
+    known = {name: value for name, value in properties.items() if value not in _UNKNOWN}
+    return (
+        f'{{"_aws": {{"Timestamp": {int(now * 1000)}, {METRICS}}}, "message": "decode", "outcome": '
+        f'"{outcome}", "Decodes": 1, "DecodeTime": {total_ms:.1f}, {_encode(known)[1:]}'
     )
-    return f'{{"_aws": {{"Timestamp": {int(now * 1000)}, {METRICS}}}, {line[1:]}'
 
 
 def loggable_id(text: str) -> str:

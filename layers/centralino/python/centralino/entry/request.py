@@ -38,7 +38,9 @@ class Request:
         http = context.get("http") or {}
         self.method: str = http.get("method", "GET").upper()
         path = event.get("rawPath") or http.get("path") or "/"
-        self.segments = [_decoded(part) for part in path.split("/") if part]
+        self.segments = [part for part in path.split("/") if part]
+        if "%" in path:
+            self.segments = [_decoded(part) for part in self.segments]
         self.headers: dict[str, str] = {
             name.lower(): value for name, value in (event.get("headers") or {}).items()
         }
@@ -127,8 +129,11 @@ def _fields(encoded: str) -> dict[str, str]:
     fields: dict[str, str] = {}
     for pair in encoded.replace("+", " ").split("&"):
         name, _, value = pair.partition("=")
-        if name:
-            fields.setdefault(_decoded(name).lower(), _decoded(value))
+        if "%" in pair or not pair.isascii():
+            name, value = _decoded(name), _decoded(value)
+        name = name.lower()
+        if name and name not in fields:
+            fields[name] = value
     return fields
 
 
@@ -138,10 +143,14 @@ _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 def _decoded(text: str) -> str:
     """Decode percent-escapes: UTF-8, or Latin-1 where they can't be; older PBXs send that."""
     if "%" in text:
-        text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
+        text = _ESCAPE.sub(_unescaped, text)
     if text.isascii():
         return text
     try:
         return text.encode("latin-1").decode("utf-8")
     except UnicodeError:
         return text
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16))
