@@ -54,3 +54,12 @@ class SqsQueue:
             raise RejectedError(error.code) from error
         if not answer.get("MessageId"):
             raise UnavailableError("malformed")
+
+    def postpone(self, receipt: str, wait_s: int) -> None:
+        """Let a message come back at another time; see the port."""
+        payload = {"QueueUrl": self._url, "ReceiptHandle": receipt, "VisibilityTimeout": wait_s}
+        try:
+            self._client.call("ChangeMessageVisibility", payload, timeout_s=TIMEOUT_S)
+        except AwsError as error:
+            # A receipt that is too old among them: the message is somebody else's by now.
+            raise RejectedError(error.code) from error

@@ -28,6 +28,17 @@ class Queue(Protocol):
             UnavailableError: it may not be safe.
         """
 
+    def postpone(self, receipt: str, wait_s: int) -> None:
+        """Let a message that was received come back at another time than it would.
+
+        Args:
+            receipt: of this reception of the message.
+            wait_s: from now on, seconds, 0 to 43,200.
+
+        Raises:
+            UnavailableError: it may come back when it would have.
+        """
+
 
 class Claim(NamedTuple):
     """Where a large body was left: what a message has in its place.

@@ -1,0 +1,314 @@
+"""The worker: one message of the queue is one delivery, or one piece of other work.
+
+What may pass brings a message back later; what can't be understood, wholly or in part, brings it
+back until the queue has had enough and moves it to the dead-letter queue, after what is good of it
+was applied. Doing a message again is always safe.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from centralino import bootstrap
+from centralino.application.apply_hints import apply_hints
+from centralino.application.delivery_message import VERSION, read_message
+from centralino.domain.errors import (
+    CentralinoError,
+    PayloadError,
+    ThrottledError,
+    UnavailableError,
+)
+from centralino.entry.observability import describe, emit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Protocol
+
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from centralino.domain.settings import Settings
+    from centralino.ports.crm import Crm, Parsed
+    from centralino.ports.queue import Claim, Queue
+    from centralino.ports.store import ContactStore
+
+    class Kind(Protocol):
+        """Does what one kind of message asks for."""
+
+        def __call__(self, message: Mapping[str, Any], has_time: Callable[[], bool]) -> Report:
+            """Do it; raise UnavailableError for what may pass, PayloadError for what won't."""
+
+
+# After this many receives the queue moves a message to the dead-letter queue; `template.yaml` says
+# the same and a test compares.
+MAX_RECEIVES = 5
+# How long a message waits after its first failure; each further wait is four times as long.
+FIRST_WAIT_S = 30.0
+LONGEST_WAIT_S = 6 * 3_600.0
+# SQS delays a new message for no longer.
+LONGEST_DELAY_S = 900
+# A message that asks us to slow down is put off for this long in all; then somebody has to look.
+PUT_OFF_S = 3 * 86_400
+# Less than this left of the function's time: the next one has all of it.
+MARGIN_S = 20.0
+MAX_PROBLEMS = 5
+COUNTS = ("applied", "deleted", "unchanged", "stale", "duplicate", "failed")
+_METRICS = {
+    "CloudWatchMetrics": [
+        {
+            "Namespace": bootstrap.metrics_namespace(),
+            "Dimensions": [[]],
+            "Metrics": [{"Name": f"Crm{name.capitalize()}", "Unit": "Count"} for name in COUNTS],
+        }
+    ]
+}
+
+
+class Report(NamedTuple):
+    """What became of a message.
+
+    Attributes:
+        counts: how many events were `applied`, ...; see `COUNTS`.
+        problems: what can't be done however often it is tried, without personal data.
+        error: what may pass, or needs an operator.
+        dropped: why it was let go without doing anything; empty if it wasn't.
+    """
+
+    counts: Mapping[str, int] = {}
+    problems: tuple[str, ...] = ()
+    error: UnavailableError | None = None
+    dropped: str = ""
+
+
+class NotDoneError(Exception):
+    """Tells the batch processor that a message is to come back; its text is safe to log."""
+
+
+class Worker:
+    """Takes the queue's messages one by one.
+
+    Args:
+        kinds: what to do with each kind of message.
+        queue: where they come from.
+        now: the time, seconds since 1970.
+    """
+
+    def __init__(
+        self, kinds: Mapping[str, Kind], queue: Queue, now: Callable[[], float] = time.time
+    ) -> None:
+        self._kinds = kinds
+        self._queue = queue
+        self._now = now
+
+    def take(self, record: SQSRecord, lambda_context: LambdaContext) -> None:
+        """Do what one message asks for.
+
+        Raises:
+            NotDoneError: it is to come back.
+        """
+        message: Mapping[str, Any] = {}
+        try:
+            message = _message_of(record.body)
+            report = self._do(
+                message, lambda: lambda_context.get_remaining_time_in_millis() > MARGIN_S * 1000
+            )
+        except UnavailableError as error:
+            report = Report({"failed": 1}, error=error)
+        except CentralinoError as error:
+            report = Report({"failed": 1}, problems=(str(error),))
+        except Exception as error:  # noqa: BLE001 - the other messages of the batch go on
+            # A mistake of ours: when it is mended, the message is there.
+            self._log(message, Report({"failed": 1}), reason=describe(error))
+            raise NotDoneError("error") from None
+        self._log(message, report)
+        if report.error is not None:
+            self._put_off(record, message, report.error)
+        elif report.problems:
+            # Nothing changes by waiting: off to the dead-letter queue.
+            self._wait(record, 0)
+            raise NotDoneError("problems")
+
+    def _do(self, message: Mapping[str, Any], has_time: Callable[[], bool]) -> Report:
+        kind = self._kinds.get(str(message.get("kind")))
+        if kind is None or message.get("v") != VERSION:
+            raise PayloadError("v, kind", f"{VERSION} and one of {', '.join(self._kinds)}")
+        if not has_time():
+            raise UnavailableError("time", retry_after_s=0.0)
+        return kind(message, has_time)
+
+    def _put_off(
+        self, record: SQSRecord, message: Mapping[str, Any], error: UnavailableError
+    ) -> None:
+        """Let a message come back when it makes sense."""
+        receives = int(record.attributes.approximate_receive_count or 1)
+        wait_s = min(FIRST_WAIT_S * 4 ** (receives - 1), LONGEST_WAIT_S)
+        if error.reason == "time":
+            wait_s = 0.0
+        elif isinstance(error, ThrottledError):
+            if receives >= MAX_RECEIVES - 1 and self._sent_again(message, error.retry_after_s):
+                return
+            wait_s = min(max(error.retry_after_s, wait_s), LONGEST_WAIT_S)
+        # Those who were sent away together must not come back together.
+        self._wait(record, round(wait_s * random.uniform(1.0, 1.5)))  # noqa: S311 - jitter
+        raise NotDoneError(error.reason) from None
+
+    def _sent_again(self, message: Mapping[str, Any], wait_s: float) -> bool:
+        """Send a message anew, so that a busy CRM doesn't use up its receives; not for ever."""
+        now = self._now()
+        since = message.setdefault("put_off_since", now) if isinstance(message, dict) else now
+        if not isinstance(since, (int, float)) or now - since > PUT_OFF_S:
+            return False
+        delay_s = round(random.uniform(0.5, 1.0) * LONGEST_DELAY_S)  # noqa: S311 - jitter
+        try:
+            self._queue.send(message, delay_s=min(max(round(wait_s), delay_s), LONGEST_DELAY_S))
+        except UnavailableError:
+            return False
+        return True
+
+    def _wait(self, record: SQSRecord, wait_s: int) -> None:
+        try:
+            self._queue.postpone(record.receipt_handle, wait_s)
+        except UnavailableError:
+            # Then the queue's own time counts.
+            return
+
+    def _log(self, message: Mapping[str, Any], report: Report, reason: str = "") -> None:
+        known = {
+            "kind": message.get("kind"),
+            "tenant": message.get("tenant"),
+            "provider": message.get("provider"),
+            "id": message.get("id"),
+            "outcome": _outcome(report),
+            "reason": reason or (report.error.reason if report.error else report.dropped),
+            "problems": report.problems[:MAX_PROBLEMS],
+        }
+        now_ms = int(self._now() * 1000)
+        line = {
+            "_aws": {"Timestamp": now_ms, **_METRICS},
+            "message": "apply",
+            **{name: value for name, value in known.items() if value},
+            **{f"Crm{name.capitalize()}": report.counts.get(name, 0) for name in COUNTS},
+        }
+        if isinstance(received_at := message.get("received_at"), (int, float)):
+            line["age_ms"] = now_ms - int(received_at * 1000)
+        emit(json.dumps(line))
+
+
+class Deliveries:
+    """Applies deliveries of CRMs; the kind `webhook`.
+
+    Args:
+        settings: returns a tenant's settings; None if there is no such tenant (any more).
+        contacts: builds a tenant's store.
+        crm: builds a tenant's connection, asking included; None if it isn't connected (any more).
+        refresh: lets secrets be read again that the CRM has refused.
+        take: returns a body that was too large for the queue.
+        cache_s: how long settings and connections are believed from memory, seconds.
+        now: the time, seconds since 1970.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it is built from
+        self,
+        *,
+        settings: Callable[[str], Settings | None],
+        contacts: Callable[[str], ContactStore],
+        crm: Callable[[str, str, str], Crm | None],
+        refresh: Callable[[str, str], object],
+        take: Callable[[Claim], bytes],
+        cache_s: float,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._contacts = contacts
+        self._crm = crm
+        self._refresh = refresh
+        self._take = take
+        self._cache_s = cache_s
+        self._now = now
+        self._links: dict[tuple[str, str], _Link] = {}
+
+    def __call__(self, message: Mapping[str, Any], has_time: Callable[[], bool]) -> Report:
+        """Apply one delivery; see `Kind`."""
+        tenant, provider = _word(message, "tenant"), _word(message, "provider")
+        delivery = read_message(message, self._take)
+        link = self._link(tenant, provider)
+        if isinstance(link, str):
+            return Report(dropped=link)
+
+        def renew() -> Crm:
+            self._refresh(tenant, provider)
+            self._links.pop((tenant, provider), None)
+            again = self._link(tenant, provider)
+            # Disconnected in this very moment: what was asked before is as good as any.
+            return link.crm if isinstance(again, str) else again.crm
+
+        parsed: Parsed = link.crm.parse(delivery)
+        applied = apply_hints(
+            self._contacts(tenant),
+            link.crm,
+            parsed.hints,
+            link.settings.line,
+            received_at_ms=int(delivery.received_at * 1000),
+            now_ms=lambda: int(self._now() * 1000),
+            renew=renew,
+            has_time=has_time,
+        )
+        counts = dict(applied.counts)
+        if parsed.problems:
+            counts["failed"] = counts.get("failed", 0) + len(parsed.problems)
+        return Report(counts, (*parsed.problems, *applied.problems), applied.error)
+
+    def _link(self, tenant: str, provider: str) -> _Link | str:
+        """Return a connection, maybe from memory, or why there is none."""
+        now = self._now()
+        known = self._links.get((tenant, provider))
+        if known and 0 <= now - known.read_at < self._cache_s:
+            return known
+        self._links.pop((tenant, provider), None)
+        settings = self._settings(tenant)
+        if settings is None:
+            # Whatever is written now would outlive the tenant.
+            return "no_tenant"
+        crm = self._crm(tenant, provider, settings.line.country)
+        if crm is None:
+            return "not_connected"
+        self._links[tenant, provider] = link = _Link(crm, settings, now)
+        return link
+
+
+class _Link(NamedTuple):
+    """A connection and whose it is."""
+
+    crm: Crm
+    settings: Settings
+    read_at: float
+
+
+def _message_of(body: str) -> dict[str, Any]:
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise PayloadError("message", "JSON") from error
+    if not isinstance(message, dict):
+        raise PayloadError("message", "a JSON object")
+    return message
+
+
+def _word(message: Mapping[str, Any], field: str) -> str:
+    word = message.get(field)
+    if not isinstance(word, str) or not word:
+        raise PayloadError(field, "a word")
+    return word
+
+
+def _outcome(report: Report) -> str:
+    if report.dropped:
+        return "dropped"
+    if report.error is not None:
+        return "put_off"
+    if report.problems:
+        return "failed"
+    return "failed" if report.counts.get("failed") else "done"
