@@ -231,8 +231,6 @@ def read_cli(raw: str, line: Line, *, settings: Settings, external: bool = False
     if _spells_anonymous(text, exact):
         return Reading(raw, text, "withheld", shape="withheld", steps=steps)
     shape = _shape(text, exact)
-    if not settings.block_lengths:
-        return Reading(raw, text, "number", shape=shape, candidates=tuple(exact), steps=steps)
     every = (*exact, *_blocks(exact, settings.block_lengths))
     candidates = every[:MAX_KEYS]
     left = len({c.key for c in every} - {c.key for c in candidates})
@@ -659,6 +657,8 @@ def _without_zero(text: str, line: Line, readings: list[Candidate]) -> list[Cand
 def _blocks(exact: list[Candidate], lengths: Iterable[int]) -> list[Candidate]:
     """Return the blocks that the numbers may lie in, of the likelier numbers first."""
     sizes = sorted(set(lengths), reverse=True)
+    if not sizes:
+        return []
     return [
         Candidate(f"{candidate.number[: size + 1]}*", "block", candidate.number, candidate.tier)
         for tier in sorted({c.tier for c in exact})
