@@ -143,6 +143,14 @@ class MemoryDynamo:
         if not self._holds(payload):
             raise AwsError("ConditionalCheckFailedException", "The conditional request failed", {})
         self._apply("Update", payload)
+        if payload.get("ReturnValues") == "ALL_NEW":
+            return {"Attributes": dict(self._find(payload["Key"]) or {})}
+        return {}
+
+    def _DeleteItem(self, payload: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        if not self._holds(payload):
+            raise AwsError("ConditionalCheckFailedException", "The conditional request failed", {})
+        self._apply("Delete", payload)
         return {}
 
     def _TransactWriteItems(self, payload: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
@@ -194,6 +202,7 @@ class MemoryDynamo:
             "ConditionExpression",
             "ExpressionAttributeNames",
             "ExpressionAttributeValues",
+            "ReturnValues",
             "ReturnValuesOnConditionCheckFailure",
         )
         _check_placeholders(action)

@@ -47,11 +47,14 @@ class Card(NamedTuple):
         number: the key: E.164 or a block (`+39024455*`).
         holders: at most `HOLDERS_ON_CARD`, in no order that matters.
         total: how many holders there are in all.
+        refresh_at: from when on the CRMs are to be asked once more, seconds since 1970; 0 for
+            never: who wrote the card hears of changes.
     """
 
     number: str
     holders: tuple[Holder, ...] = ()
     total: int = 0
+    refresh_at: int = 0
 
 
 class Choice(NamedTuple):

@@ -13,6 +13,8 @@ tenant can be spelled with the ids of another. Every item has a `type` and a sch
 | list, count, export, erase | index `list`: `T#acme#L#contact#<0..15>` / `hubspot:17` | Query, shard by shard; nowhere a Scan |
 | contacts with a number that can't be indexed | the same, / `!hubspot:17` | Query, `!` is what such an entry begins with |
 | was this delivery applied already? | `T#acme#E#<sha256>` / `E` | `Delivery`; put by the transaction that applies it, BatchGetItem before a CRM is asked again |
+| was it unknown to all CRMs a moment ago? | `T#acme#X#+390244556677` / `X` | `Unknown`; in the BatchGetItem of a call, for tenants with CRMs to ask |
+| who called and is unknown? who did so again? | index `list`: `T#acme#L#unknown#<0..15>` / `+390244556677`, `!+390244556677` | Query, `!` from the second time on |
 | tombstones, to erase a tenant | index `list`: `T#acme#L#tombstone#<0..15>` / `hubspot:17` | Query |
 
 **NumberCard.** `n` counts the holders; `h:<contact id>` is one holder, a JSON array in the order of
@@ -131,6 +133,11 @@ def delivery_key(tenant: str, contact_id: str, delivery: str) -> Item:
     return {"pk": {"S": f"T#{tenant}#E#{digest}"}, "sk": {"S": "E"}}
 
 
+def unknown_key(tenant: str, caller: str) -> Item:
+    """Return the key of the note that no CRM knows a caller."""
+    return {"pk": {"S": f"T#{tenant}#X#{caller}"}, "sk": {"S": "X"}}
+
+
 def contact_key(tenant: str, contact_id: str) -> Item:
     """Return the key of a contact, or of its tombstone."""
     return {"pk": {"S": f"T#{tenant}#C#{contact_id}"}, "sk": {"S": "C"}}
@@ -163,7 +170,8 @@ def read_card(number: str, item: Mapping[str, Value]) -> Card:
     holders = [
         read_holder(name[2:], value["S"]) for name, value in item.items() if name[:2] == "h:"
     ]
-    return Card(number, tuple(holders), int(item["n"]["N"]))
+    refresh_at = int(item["f"]["N"]) if "f" in item else 0
+    return Card(number, tuple(holders), int(item["n"]["N"]), refresh_at)
 
 
 def read_settings_item(tenant: str, item: Mapping[str, Value]) -> Settings | None:

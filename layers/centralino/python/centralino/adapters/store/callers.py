@@ -1,0 +1,135 @@
+"""One tenant's callers in DynamoDB, as live search sees them."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from centralino.adapters.aws import AwsError
+from centralino.adapters.store.change import is_passing, list_key
+from centralino.adapters.store.table import SCHEMA, SHARDS, card_key, read_card, unknown_key
+from centralino.domain.errors import PayloadError, ThrottledError
+from centralino.domain.settings import TENANT_PATTERN
+from centralino.ports.callers import AtHand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from centralino.adapters.store.sender import Sender
+    from centralino.domain.card import Card
+
+TIMEOUT_S = 2.0
+ATTEMPTS = 6
+# How long it is remembered that, and how often, a caller was unknown.
+NOTED_S = 30 * 86_400
+
+
+class DynamoCallerStore:
+    """The callers of one tenant; see the port.
+
+    Args:
+        client: sends a request to DynamoDB.
+        table: the table's name.
+        tenant: the tenant's id.
+        now: the time, seconds since 1970.
+        pause: waits some seconds.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+
+    def __init__(
+        self,
+        client: Sender,
+        table: str,
+        tenant: str,
+        *,
+        now: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if not TENANT_PATTERN.fullmatch(tenant):
+            raise PayloadError("tenant", "2 to 12 of a-z, 0-9 and -")
+        self._client = client
+        self._table = table
+        self._tenant = tenant
+        self._now = now
+        self._pause = pause
+
+    def read(self, numbers: Sequence[str], caller: str) -> AtHand:
+        """Return what is stored at this very moment; see the port."""
+        keys = [card_key(self._tenant, number) for number in dict.fromkeys(numbers)]
+        wanted = {"Keys": [*keys, unknown_key(self._tenant, caller)], "ConsistentRead": True}
+        answer = self._client.call(
+            "BatchGetItem", {"RequestItems": {self._table: wanted}}, timeout_s=TIMEOUT_S
+        )
+        if answer.get("UnprocessedKeys"):
+            raise ThrottledError("unprocessed")
+        cards = {}
+        noted, until = False, 0.0
+        for item in answer["Responses"].get(self._table, ()):
+            if item["sk"]["S"] == "X":
+                noted, until = True, float(item["fresh_until"]["N"])
+            else:
+                number = item["pk"]["S"].rpartition("#")[2]
+                cards[number] = read_card(number, item)
+        return AtHand(cards, noted, until)
+
+    def note_unknown(self, caller: str, *, until: float) -> None:
+        """Note that no CRM knows a caller; see the port."""
+        now = int(self._now())
+        shard = zlib.crc32(caller.encode()) % SHARDS
+        payload = {
+            "Key": unknown_key(self._tenant, caller),
+            # The list shows at a glance who called again: `again` is its entry from then on.
+            "UpdateExpression": (
+                "SET lsk = if_not_exists(again, :once), again = :again, lpk = :lpk, "
+                "fresh_until = :until, last_at = :now, expires_at = :end, sv = :sv, "
+                "#type = :type ADD calls :one"
+            ),
+            # Two who asked for one call count as one.
+            "ConditionExpression": "attribute_not_exists(pk) OR fresh_until <= :now",
+            "ExpressionAttributeNames": {"#type": "type"},
+            "ExpressionAttributeValues": {
+                ":once": {"S": caller},
+                ":again": {"S": f"!{caller}"},
+                ":lpk": {"S": list_key(self._tenant, "unknown", shard)},
+                ":until": {"N": str(int(until))},
+                ":now": {"N": str(now)},
+                ":end": {"N": str(now + NOTED_S)},
+                ":sv": {"N": SCHEMA},
+                ":type": {"S": "Unknown"},
+                ":one": {"N": "1"},
+            },
+        }
+        self._write("UpdateItem", payload)
+
+    def forget_unknown(self, caller: str) -> None:
+        """Take back that a caller is unknown; see the port."""
+        self._write("DeleteItem", {"Key": unknown_key(self._tenant, caller)})
+
+    def refresh_at(self, number: str, at: float) -> Card | None:
+        """Say from when on a card is to be refreshed; see the port."""
+        payload = {
+            "Key": card_key(self._tenant, number),
+            "UpdateExpression": "SET f = :at",
+            "ConditionExpression": "attribute_exists(n)",
+            "ExpressionAttributeValues": {":at": {"N": str(int(at))}},
+            "ReturnValues": "ALL_NEW",
+        }
+        answer = self._write("UpdateItem", payload)
+        return read_card(number, answer["Attributes"]) if answer else None
+
+    def _write(self, operation: str, payload: dict[str, Any]) -> dict[str, Any] | None:
+        """Send a write; return the answer, None if its condition doesn't hold."""
+        payload["TableName"] = self._table
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._client.call(operation, payload, timeout_s=TIMEOUT_S)
+            except AwsError as error:
+                if error.code == "ConditionalCheckFailedException":
+                    return None
+                if not is_passing(error):
+                    raise
+            self._pause(0.01 * 2**attempt)
+        raise ThrottledError("contention")
