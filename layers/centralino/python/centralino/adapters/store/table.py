@@ -23,7 +23,14 @@ every change. The card has the 20 best holders, each other one is a `Holder` ite
 The best: any line over a switchboard, the primary number, the contact changed last, the lower id.
 That order is what `<rank>` spells, so it is part of the schema. It can't follow a tenant's source
 priority, which is an option of the reader and may change: of more than 20 holders the reader sees
-these 20 and `n`. A card without holders is deleted.
+these 20 and `n`. A card without holders is deleted. `f` is on cards that live search has filled:
+from that time on (seconds since 1970) the CRMs are asked once more, behind the answer.
+
+**Unknown.** A caller whom all of the tenant's CRMs were asked for and none knew. `fresh_until` says
+until when they are not asked again, `calls` how often they were, and it lives for 30 days after the
+last time. The key has every number that the CLI may mean, joined by `/`: usually it is one.
+`again` is what `lsk` becomes the next time, so that one UpdateItem writes all of it. A card beats
+it, and live search deletes it with the first contact that it finds.
 
 **Contact.** `version` is the source's; `doc` the contact as JSON; `held` the cards it is on, with
 its rank on each, as JSON; `digest` stands for everything that was written, cards included; `r` is a
