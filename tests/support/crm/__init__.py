@@ -276,6 +276,7 @@ class LoopbackWeb:
         deadline = time.monotonic() + given_s
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         connection = http.client.HTTPConnection(LOOPBACK, parts.port, timeout=given_s)
+        response: http.client.HTTPResponse | None = None
         try:
             connection.connect()
             socket = connection.sock
@@ -287,7 +288,8 @@ class LoopbackWeb:
                 left_s = deadline - time.monotonic()
                 if left_s <= 0:
                     raise UnavailableError("timeout")
-                socket.settimeout(left_s)
+                if not response.isclosed():  # the last byte closes the socket
+                    socket.settimeout(left_s)
             if len(content) < int(response.getheader("Content-Length") or 0):
                 raise UnavailableError("connection")
             names = {name.lower(): text for name, text in response.getheaders()}
@@ -297,6 +299,9 @@ class LoopbackWeb:
         except (OSError, http.client.HTTPException) as error:
             raise UnavailableError("connection") from error
         finally:
+            # An answer that ends with its connection holds the socket alone.
+            if response:
+                response.close()
             connection.close()
 
 
