@@ -372,6 +372,19 @@ def test_a_crm_that_asks_to_slow_down_is_left_alone_that_long_and_the_run_goes_o
     assert office.crm.asked.count("modified") == 1
 
 
+def test_an_hour_of_rest_is_kept_though_no_message_can_wait_that_long(office: Office) -> None:
+    office.crm.put("1")
+    office.crm.faults = [ThrottledError("throttled", retry_after_s=3600)]
+    waited = 0.0
+    while not (part := office.part("r")).done:
+        assert len(office.crm.asked) == 1
+        assert part.again_s <= 900
+        waited += part.again_s
+        office.later(part.again_s * 1000)
+    assert waited == 3600
+    assert office.held() == office.there()
+
+
 def test_a_crm_that_is_down_is_asked_later_and_later_and_then_given_up(office: Office) -> None:
     office.crm.put("1")
     office.crm.faults = [UnavailableError("timeout")] * ATTEMPTS

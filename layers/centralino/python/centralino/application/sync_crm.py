@@ -190,8 +190,7 @@ class _Run:
         try:
             done = self._page()
         except ThrottledError as error:
-            wait_s = min(max(error.retry_after_s, 1.0), LONGEST_WAIT_S)
-            self._wait(error.reason, wait_s)
+            self._wait(error.reason, max(error.retry_after_s, 1.0))
         except RejectedError as error:
             if error.reason == "credentials" and renew:
                 self._crm = renew()

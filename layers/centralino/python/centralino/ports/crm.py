@@ -148,7 +148,10 @@ class Crm(ABC):
         lists_deletions: whether `deleted_since` says what was deleted for good; where it can't,
             reconciliation now and then lists everything and looks for what is missing.
         needs: what has to be known to connect, `account.base_url` -> what that is, in a few words;
-            a name that ends in `?` may be left out. The command line asks for these.
+            a name that ends in `?` may be left out. The command line asks for these, and takes no
+            others.
+        setup: what a person does at the CRM so that it sends webhooks, a short step each; the
+            command line fills in `{url}`, the webhook URL without an event, and `{secret}`.
         kept_headers: the headers that `parse` reads, in lower case; the queue keeps no others.
     """
 
@@ -158,6 +161,7 @@ class Crm(ABC):
     reads: bool = True
     lists_deletions: bool = True
     needs: ClassVar[Mapping[str, str]] = {}
+    setup: ClassVar[tuple[str, ...]] = ()
     kept_headers: ClassVar[tuple[str, ...]] = ()
 
     def __init__(

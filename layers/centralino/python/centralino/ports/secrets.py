@@ -27,3 +27,16 @@ class Secrets(Protocol):
         That happens at most once a minute for each connection, so that a flood of forgeries can't
         become one of requests; in between it gives what is known.
         """
+
+
+class SecretKeeper(Protocol):
+    """Keeps the secrets of connections, for whoever connects; raises like `Secrets`."""
+
+    def read(self, tenant: str, provider: str) -> Mapping[str, object]:
+        """Return a connection's secrets as they are at this moment; empty if there are none."""
+
+    def write(self, tenant: str, provider: str, value: Mapping[str, object]) -> None:
+        """Keep a connection's secrets, in the place of those that were there."""
+
+    def remove(self, tenant: str, provider: str) -> None:
+        """Remove a connection's secrets, if there are any."""
