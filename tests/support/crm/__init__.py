@@ -248,6 +248,9 @@ class _Handler(BaseHTTPRequestHandler):
 class LoopbackWeb:
     """Asks servers on loopback, as `ports/web.py` says.
 
+    Args:
+        timeout_s: no request is given more.
+
     Attributes:
         timeouts_s: the time that each request was given, in order; None for the default.
     """
@@ -267,7 +270,7 @@ class LoopbackWeb:
     ) -> Answer:
         """Send one request."""
         self.timeouts_s.append(timeout_s)
-        given_s = self._timeout_s if timeout_s is None else timeout_s
+        given_s = self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)
         parts = urlsplit(url)
         if parts.hostname != LOOPBACK:
             raise UnavailableError("forbidden_address")
