@@ -21,6 +21,9 @@ from centralino.domain.errors import NotFoundError
 from centralino.domain.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from centralino.ports.callers import CallerStore
     from centralino.ports.connections import ConnectionList, ConnectionStore
     from centralino.ports.crm import Crm
     from centralino.ports.queue import Claims, Queue
@@ -71,6 +74,17 @@ def contact_store(tenant: str) -> ContactStore:
     return DynamoContactStore(_dynamodb(), table_name(), tenant)
 
 
+def caller_store(tenant: str) -> CallerStore:
+    """Build the store of what live search notes of one tenant's callers.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+    from centralino.adapters.store.callers import DynamoCallerStore  # noqa: PLC0415
+
+    return DynamoCallerStore(_dynamodb(), table_name(), tenant)
+
+
 def tenant_store(tenant: str) -> TenantStore:
     """Build the store of one tenant's settings and keys.
 
@@ -107,7 +121,7 @@ def secrets() -> Secrets:
 
     stack = os.environ.get("CENTRALINO_STACK", "local")
     place = os.environ.get("CENTRALINO_SECRETS") or f"/centralino/{stack}"
-    return open_secrets(place, dict(os.environ))
+    return open_secrets(place, lambda service: Client(service, env=dict(os.environ)))
 
 
 @cache
@@ -157,14 +171,13 @@ def crm_class(provider: str) -> type[Crm]:
     return adapter
 
 
-def crm(tenant: str, provider: str, country: str, web: Web | None = None) -> Crm:
+def crm(tenant: str, provider: str, country: str) -> Crm:
     """Build a tenant's connection to a CRM, as it is stored now.
 
     Args:
         tenant: the tenant's id.
         provider: the provider's slug.
         country: the tenant's, ISO 3166 alpha-2.
-        web: asks the CRM; left out for the inbound half.
 
     Raises:
         NotFoundError: there is no such provider, or the tenant is not connected to it.
@@ -177,7 +190,21 @@ def crm(tenant: str, provider: str, country: str, web: Web | None = None) -> Crm
     if stored is None:
         raise NotFoundError(f"{tenant} is not connected to {provider}")
     known = secrets().read(tenant, provider)
-    return kind(Connection(provider, stored.account, known, country), web)
+    return kind(Connection(provider, stored.account, known, country), web(stored.account))
+
+
+def web(account: Mapping[str, str]) -> Web:
+    """Build what asks a CRM.
+
+    Args:
+        account: the connection's; with `allow_private` as `true` the CRM may have a private
+            address, as one on the premises that a VPN leads to.
+    """
+    from centralino.adapters.web import HttpWeb, Reach  # noqa: PLC0415
+
+    # Lambda's own interface is on the loopback, and nobody's CRM.
+    closed = os.environ.get("AWS_LAMBDA_RUNTIME_API", "")
+    return HttpWeb(Reach(private=account.get("allow_private") == "true", closed=(closed,)))
 
 
 @cache

@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import time
 
-from centralino.adapters.aws import AwsError, Client
+from centralino.adapters.aws import AwsError
 from centralino.domain.errors import RejectedError, UnavailableError
 from centralino.domain.record import TYPE_CHECKING, NamedTuple
 
@@ -160,7 +160,9 @@ def file_secrets(path: str) -> Source:
             return None
         except (OSError, ValueError) as error:
             raise RejectedError("secrets_file") from error
-        value = content.get(name) if isinstance(content, dict) else None
+        if not isinstance(content, dict):
+            raise RejectedError("secrets_file")
+        value = content.get(name)
         if value is not None and not isinstance(value, dict):
             raise RejectedError("secret_not_json")
         return value
@@ -168,19 +170,19 @@ def file_secrets(path: str) -> Source:
     return read
 
 
-def open_secrets(place: str, env: Mapping[str, str]) -> KeptSecrets:
+def open_secrets(place: str, client: Callable[[str], Sender]) -> KeptSecrets:
     """Open the secret store that `CENTRALINO_SECRETS` names; see the module.
 
     Args:
         place: the variable's value.
-        env: where the clients find region and credentials.
+        client: builds the signed client of a service.
     """
     if place.startswith(FILE):
         return KeptSecrets(file_secrets(place.removeprefix(FILE)))
     if place.startswith(SECRETS_MANAGER):
         prefix = place.removeprefix(SECRETS_MANAGER)
-        return KeptSecrets(managed_secrets(Client("secretsmanager", env=env), prefix))
-    return KeptSecrets(parameters(Client("ssm", env=env), place))
+        return KeptSecrets(managed_secrets(client("secretsmanager"), prefix))
+    return KeptSecrets(parameters(client("ssm"), place))
 
 
 def _parsed(text: str) -> Mapping[str, object]:
