@@ -141,3 +141,15 @@ def _identities(holders: Sequence[Holder]) -> dict[str, str]:
         for mark in marks:
             seen.setdefault(mark, holder.id)
     return group
+
+
+def write_card(card: Card) -> list[Any]:
+    """Return a card as plain JSON: what one function tells another."""
+    return [card.number, card.total, card.refresh_at, [[*holder] for holder in card.holders]]
+
+
+def read_sent_card(sent: Sequence[Any]) -> Card:
+    """Build a card from what `write_card` made; newer code may have added to a holder's end."""
+    number, total, refresh_at, holders = sent
+    fields = len(Holder._fields)
+    return Card(number, tuple(Holder(*values[:fields]) for values in holders), total, refresh_at)
