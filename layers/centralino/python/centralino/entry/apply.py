@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,15 +18,16 @@ from centralino.application.apply_hints import apply_hints
 from centralino.application.delivery_message import VERSION, read_message
 from centralino.domain.errors import (
     CentralinoError,
+    NotFoundError,
     PayloadError,
     ThrottledError,
     UnavailableError,
 )
+from centralino.domain.settings import TENANT_PATTERN
 from centralino.entry.observability import describe, emit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Protocol
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -35,11 +37,9 @@ if TYPE_CHECKING:
     from centralino.ports.queue import Claim, Queue
     from centralino.ports.store import ContactStore
 
-    class Kind(Protocol):
-        """Does what one kind of message asks for."""
-
-        def __call__(self, message: Mapping[str, Any], has_time: Callable[[], bool]) -> Report:
-            """Do it; raise UnavailableError for what may pass, PayloadError for what won't."""
+    # Does what one kind of message asks for, while it has time; raises UnavailableError for what
+    # may pass, any other of our errors for what won't.
+    Kind = Callable[[Mapping[str, Any], Callable[[], bool]], "Report"]
 
 
 # After this many receives the queue moves a message to the dead-letter queue; `template.yaml` says
@@ -53,17 +53,13 @@ LONGEST_DELAY_S = 900
 # A message that asks us to slow down is put off for this long in all; then somebody has to look.
 PUT_OFF_S = 3 * 86_400
 # Less than this left of the function's time: the next one has all of it.
-MARGIN_S = 20.0
+MARGIN_S = 30.0
 MAX_PROBLEMS = 5
-COUNTS = ("applied", "deleted", "unchanged", "stale", "duplicate", "failed")
-_METRICS = {
-    "CloudWatchMetrics": [
-        {
-            "Namespace": bootstrap.metrics_namespace(),
-            "Dimensions": [[]],
-            "Metrics": [{"Name": f"Crm{name.capitalize()}", "Unit": "Count"} for name in COUNTS],
-        }
-    ]
+_SHAPES = {
+    "kind": re.compile(r"[a-z]{1,16}", re.ASCII),
+    "tenant": TENANT_PATTERN,
+    "provider": re.compile(r"[a-z][a-z0-9_]{1,31}", re.ASCII),
+    "id": re.compile(r"[0-9a-f-]{32,36}", re.ASCII),
 }
 
 
@@ -71,7 +67,8 @@ class Report(NamedTuple):
     """What became of a message.
 
     Attributes:
-        counts: how many events were `applied`, ...; see `COUNTS`.
+        counts: how many events were `applied`, `deleted`, `unchanged`, `stale`, `duplicate` or
+            `failed`: the metrics `CrmApplied`, ...
         problems: what can't be done however often it is tried, without personal data.
         error: what may pass, or needs an operator.
         dropped: why it was let go without doing anything; empty if it wasn't.
@@ -177,20 +174,25 @@ class Worker:
 
     def _log(self, message: Mapping[str, Any], report: Report, reason: str = "") -> None:
         known = {
-            "kind": message.get("kind"),
-            "tenant": message.get("tenant"),
-            "provider": message.get("provider"),
-            "id": message.get("id"),
+            # What isn't like one of ours may be anything, a name too.
+            **{
+                name: word
+                for name, shape in _SHAPES.items()
+                if isinstance(word := message.get(name), str) and shape.fullmatch(word)
+            },
             "outcome": _outcome(report),
             "reason": reason or (report.error.reason if report.error else report.dropped),
             "problems": report.problems[:MAX_PROBLEMS],
         }
         now_ms = int(self._now() * 1000)
-        line = {
-            "_aws": {"Timestamp": now_ms, **_METRICS},
+        counts = {
+            f"Crm{name.capitalize()}": count for name, count in report.counts.items() if count
+        }
+        line: dict[str, Any] = {
+            **({"_aws": _metrics(now_ms, counts)} if counts else {}),
             "message": "apply",
             **{name: value for name, value in known.items() if value},
-            **{f"Crm{name.capitalize()}": report.counts.get(name, 0) for name in COUNTS},
+            **counts,
         }
         if isinstance(received_at := message.get("received_at"), (int, float)):
             line["age_ms"] = now_ms - int(received_at * 1000)
@@ -231,7 +233,7 @@ class Deliveries:
         self._links: dict[tuple[str, str], _Link] = {}
 
     def __call__(self, message: Mapping[str, Any], has_time: Callable[[], bool]) -> Report:
-        """Apply one delivery; see `Kind`."""
+        """Apply one delivery."""
         tenant, provider = _word(message, "tenant"), _word(message, "provider")
         delivery = read_message(message, self._take)
         link = self._link(tenant, provider)
@@ -287,6 +289,35 @@ class _Link(NamedTuple):
     read_at: float
 
 
+def build_worker() -> Worker:
+    """Build the container's worker."""
+    deliveries = Deliveries(
+        settings=lambda tenant: bootstrap.tenant_store(tenant).settings(),
+        contacts=bootstrap.contact_store,
+        crm=_connected,
+        refresh=lambda tenant, provider: bootstrap.secrets().refresh(tenant, provider),
+        take=lambda claim: bootstrap.claims().take(claim),
+        cache_s=bootstrap.cache_s(),
+    )
+    return Worker({"webhook": deliveries, "sync": _sync}, bootstrap.queue())
+
+
+def _connected(tenant: str, provider: str, country: str) -> Crm | None:
+    # A provider that this version doesn't know is no reason to let a delivery go.
+    bootstrap.crm_class(provider)
+    try:
+        return bootstrap.crm(tenant, provider, country)
+    except NotFoundError:
+        return None
+
+
+def _sync(message: Mapping[str, Any], _has_time: Callable[[], bool]) -> Report:
+    from centralino.entry.sync import apply_sync  # noqa: PLC0415 - most messages are deliveries
+
+    apply_sync(message)
+    return Report()
+
+
 def _message_of(body: str) -> dict[str, Any]:
     try:
         message = json.loads(body)
@@ -302,6 +333,14 @@ def _word(message: Mapping[str, Any], field: str) -> str:
     if not isinstance(word, str) or not word:
         raise PayloadError(field, "a word")
     return word
+
+
+def _metrics(now_ms: int, counts: Mapping[str, int]) -> dict[str, Any]:
+    """Say which members of a line are metrics; tenant and provider are no dimensions."""
+    metrics = [{"Name": name, "Unit": "Count"} for name in counts]
+    namespace = bootstrap.metrics_namespace()
+    found = {"Namespace": namespace, "Dimensions": [[]], "Metrics": metrics}
+    return {"Timestamp": now_ms, "CloudWatchMetrics": [found]}
 
 
 def _outcome(report: Report) -> str:
