@@ -45,6 +45,7 @@ class CommandLine:
         folder: the current folder.
         pauses: how long the commands waited, in order, in seconds.
         session: finds AWS credentials where the environment holds none.
+        around: what else is around; see `centralino_cli.desk.Desk`.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class CommandLine:
         self.folder = folder
         self.pauses: list[float] = []
         self.session: Callable[[], Session] = boto3_session
+        self.around: dict[str, Any] = {}
         self._dynamodb = dynamodb or (lambda _env: self.office.dynamo)
 
     def run(self, *words: object) -> Outcome:
@@ -66,8 +68,8 @@ class CommandLine:
             transport=self.service,
             dynamodb=self._dynamodb,
             session=self.session,
-            sleep=self.pauses.append,
             now=self.office.clock,
+            **{"sleep": self.pauses.append, **self.around},
         )
         result = CliRunner().invoke(app, [str(word) for word in words], obj=desk)
         if result.exception and not isinstance(result.exception, SystemExit):

@@ -6,6 +6,7 @@
 | `CENTRALINO_KEY` | the API key; it names the tenant |
 | `CENTRALINO_TABLE` | the DynamoDB table's name, for what goes straight to it |
 | `CENTRALINO_TENANT` | the tenant, for what goes straight to the table |
+| `CENTRALINO_SECRETS` | where secrets of CRMs are, as `/centralino/prod`, for `crm` |
 | `AWS_*` | region and credentials, as for any tool of AWS |
 """
 
@@ -21,7 +22,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
+from centralino import bootstrap
 from centralino.adapters.aws import Client
+from centralino.adapters.web import HttpWeb, Reach
 from centralino_cli.aws import SessionEnvironment, boto3_session
 from centralino_cli.service import Service
 
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     import httpx
 
     from centralino.adapters.store.sender import Sender
+    from centralino.ports.crm import Connection, Crm
+    from centralino.ports.web import Web
     from centralino_cli.aws import Session
 
 DEMO_FILE = Path(".local") / "demo.json"
@@ -68,6 +73,9 @@ class Desk:
         transport: how HTTP requests leave; the network if None.
         dynamodb: builds a client of DynamoDB from an environment; one for each thread.
         session: finds AWS credentials where the environment holds none.
+        aws: builds a client of another service of AWS from its name and an environment.
+        web: builds what asks a CRM.
+        crm_class: returns a CRM provider's class by its name.
         now: the time, seconds since 1970.
         sleep: waits some seconds.
     """
@@ -80,6 +88,9 @@ class Desk:
         transport: httpx.BaseTransport | None = None,
         dynamodb: Callable[[Mapping[str, str]], Sender] | None = None,
         session: Callable[[], Session] = boto3_session,
+        aws: Callable[[str, Mapping[str, str]], Sender] | None = None,
+        web: Callable[[Connection], Web] | None = None,
+        crm_class: Callable[[str], type[Crm]] = bootstrap.crm_class,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -87,9 +98,12 @@ class Desk:
         self.folder = folder or Path.cwd()
         self.transport = transport
         self.dynamodb = dynamodb or _client
+        self.web = web or _web
+        self.crm_class = crm_class
         self.now = now
         self.sleep = sleep
         self._session = session
+        self._aws = aws or _aws_client
 
     def find_access(self, url: str = "", key: str = "") -> Access | None:
         """Find the service: the options, else the environment, else the local stack's file.
@@ -106,7 +120,7 @@ class Desk:
             return Access(url.rstrip("/"), key)
         if url:
             raise CommandError("--key or CENTRALINO_KEY: expected an API key", USAGE)
-        demo = self._find_demo()
+        demo = self.find_demo()
         if demo and key:
             return demo._replace(key=key)
         if key:
@@ -136,15 +150,38 @@ class Desk:
         Raises:
             PayloadError: there are none, or no region.
         """
-        if self.env.get("AWS_ACCESS_KEY_ID"):
-            return self.dynamodb(self.env)
-        return self.dynamodb(SessionEnvironment(self.env, self._session()))
+        return self.dynamodb(self._credentials())
+
+    def aws(self, service: str) -> Sender:
+        """Build a client of another service of AWS.
+
+        Raises:
+            PayloadError: there are no credentials, or no region.
+        """
+        return self._aws(service, self._credentials())
 
     def table(self, table: str = "") -> str:
         """Return the table's name: the option, else the environment's."""
         return table or self.env.get("CENTRALINO_TABLE", "")
 
-    def _find_demo(self) -> Access | None:
+    def tenant(self, tenant: str = "") -> str:
+        """Return the tenant that goes with the table: the option, else the environment's.
+
+        Raises:
+            CommandError: nothing says which.
+        """
+        found = tenant or self.env.get("CENTRALINO_TENANT", "")
+        if not found:
+            raise CommandError("--tenant or CENTRALINO_TENANT: expected the tenant's id", USAGE)
+        return found
+
+    def _credentials(self) -> Mapping[str, str]:
+        if self.env.get("AWS_ACCESS_KEY_ID"):
+            return self.env
+        return SessionEnvironment(self.env, self._session())
+
+    def find_demo(self) -> Access | None:
+        """Find the local stack by its file in this folder; None if there is none."""
         try:
             demo = json.loads((self.folder / DEMO_FILE).read_text())
             url, tenant, key = demo["url"], demo["tenant"], demo["keys"]["admin"]
@@ -155,6 +192,14 @@ class Desk:
 
 def _client(env: Mapping[str, str]) -> Client:
     return Client("dynamodb", env=env)
+
+
+def _aws_client(service: str, env: Mapping[str, str]) -> Client:
+    return Client(service, env=env)
+
+
+def _web(connection: Connection) -> HttpWeb:
+    return HttpWeb(Reach(private=connection.account.get("allow_private") == "true"))
 
 
 say: Callable[[str], None] = partial(typer.echo, file=None, err=True)

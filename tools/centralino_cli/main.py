@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from centralino.domain.errors import CentralinoError, PayloadError
-from centralino_cli import calls, importing, keys, settings, tenants
+from centralino_cli import calls, crm, importing, keys, settings, tenants
 from centralino_cli.desk import USAGE, CommandError, say
 from centralino_cli.service import ServiceError
 
@@ -48,7 +48,7 @@ class Commands(TyperGroup):
 
 app = typer.Typer(
     cls=Commands,
-    help="Centralino on the command line: tenants, keys, settings, contacts, calls.",
+    help="Centralino on the command line: tenants, keys, settings, contacts, CRMs, calls.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -57,6 +57,7 @@ app.command()(calls.lookup)
 app.command()(calls.explain)
 app.command()(calls.whoami)
 app.command("import")(importing.import_file)
+app.add_typer(crm.app, name="crm")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(settings.app, name="settings")

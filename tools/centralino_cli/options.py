@@ -15,6 +15,15 @@ Table = Annotated[
         metavar="NAME",
     ),
 ]
+Tenant = Annotated[str, typer.Option(help="The tenant; else CENTRALINO_TENANT.", metavar="ID")]
+Secrets = Annotated[
+    str,
+    typer.Option(
+        "--secret-store",
+        help="Where secrets of CRMs are; else CENTRALINO_SECRETS.",
+        metavar="PLACE",
+    ),
+]
 Number = Annotated[
     str, typer.Argument(help="The caller's number, exactly as the carrier or PBX delivers it.")
 ]

@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
+from centralino.adapters.store.connections import DynamoConnectionStore
 from centralino.adapters.store.contacts import DynamoContactStore
 from centralino.adapters.store.tenants import DynamoTenantStore
 from centralino.application.create_tenant import create_tenant
 from centralino.application.erase_tenant import erase_tenant
 from centralino.domain.settings import CLI_FORMATS, Line, Settings
+from centralino_cli.crm import find_keeper
 from centralino_cli.desk import USAGE, CommandError, Desk, find_desk, say
-from centralino_cli.options import AsJson, Table
+from centralino_cli.options import AsJson, Secrets, Table
 from centralino_cli.show import print_json, print_line
 
 app = typer.Typer(
@@ -68,16 +70,17 @@ def create(  # noqa: PLR0913, PLR0917 - what a tenant begins with
 
 
 @app.command("erase")
-def erase(
+def erase(  # noqa: PLR0913, PLR0917 - options
     context: typer.Context,
     tenant: Annotated[str, typer.Argument(metavar="ID", help="The tenant's id.")],
     repeated: Annotated[
         str, typer.Option("--yes-erase", metavar="ID", help="The id once more, to be sure.")
     ],
     table: Table = "",
+    place: Secrets = "",
     as_json: AsJson = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Erase a tenant: keys, settings, contacts. There is no way back.
+    """Erase a tenant: keys, settings, contacts, its CRMs' secrets. There is no way back.
 
     May be run again as often as wanted. It is done once nothing is left and everybody who was at
     work when the tenant was closed has had to end, a quarter of an hour later.
@@ -89,6 +92,9 @@ def erase(
     client = desk.client()
     tenants = DynamoTenantStore(client, name, tenant, now=desk.now)
     contacts = DynamoContactStore(client, name, tenant, now=desk.now)
+    # First of all: once a tenant is closed nobody knows any more which CRMs it had.
+    for link in DynamoConnectionStore(client, name, tenant, now=desk.now).list():
+        find_keeper(desk, place).remove(tenant, link.provider)
     removed = 0
     while (part := erase_tenant(tenants, contacts, now_s=desk.now())).removed:
         removed += part.removed

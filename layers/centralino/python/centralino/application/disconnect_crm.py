@@ -31,7 +31,7 @@ def disconnect_crm(
     Raises:
         NotFoundError: there is no such tenant.
     """
-    _change_settings(tenants, provider, asked=False)
+    ask_crm(tenants, provider, asked=False)
     removed = links.remove(provider)
     keeper.remove(tenants.tenant, provider)
     for key in tenants.keys():  # noqa: SIM118 - a store is no dictionary
