@@ -66,7 +66,6 @@ class TestOdoo(CrmContract):
         "02.44556677",
         "39 0244556677",
     )
-    required: ClassVar[tuple[str, ...]] = ("account.base_url", "secrets.api_key")
     step_ms = 1000
 
     def sign(
@@ -128,12 +127,6 @@ class TestOdooBefore19(TestOdoo):
         "login": LOGIN,
         "protocol": "xmlrpc",
     }
-    required: ClassVar[tuple[str, ...]] = (
-        "account.base_url",
-        "account.database",
-        "account.login",
-        "secrets.api_key",
-    )
 
     def server(self) -> FakeCrm:
         return FakeOdoo(json2=False, mobile=True)
@@ -407,6 +400,8 @@ def test_a_server_with_several_databases_is_told_which() -> None:
     [
         ({"base_url": "odoo.example.com"}, "account.base_url"),
         ({"base_url": "https://odoo.example.com", "protocol": "rest"}, "account.protocol"),
+        ({**OLD, "base_url": "https://odoo.example.com", "database": ""}, "account.database"),
+        ({**OLD, "base_url": "https://odoo.example.com", "login": ""}, "account.login"),
     ],
 )
 def test_a_setting_that_can_not_be_right_is_named(account: dict[str, str], field: str) -> None:

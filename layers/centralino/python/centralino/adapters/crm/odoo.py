@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from centralino.ports.crm import Connection, Delivery, Operation
+    from centralino.ports.tokens import TokenCache
     from centralino.ports.web import Web
 
 _MODEL = "res.partner"
@@ -89,9 +90,19 @@ class Adapter(Crm):
         "account.login?": "for xmlrpc: the user that the API key belongs to",
         "secrets.api_key": "an API key of a user who may read contacts",
     }
+    setup: ClassVar[tuple[str, ...]] = (
+        "in Settings > Technical > Automation Rules make four rules on Contact (res.partner),",
+        "each with the action Send Webhook Notification and the field Last Updated on:",
+        "On save (when updating Name, Phone, Active, Related Company): {url}/save?secret={secret}",
+        "On archived: {url}/archive?secret={secret}",
+        "On unarchived: {url}/unarchive?secret={secret}",
+        "On deletion, without fields: {url}/delete?secret={secret}",
+    )
 
-    def __init__(self, connection: Connection, web: Web | None = None) -> None:
-        super().__init__(connection, web)
+    def __init__(
+        self, connection: Connection, web: Web | None = None, tokens: TokenCache | None = None
+    ) -> None:
+        super().__init__(connection, web, tokens)
         self._optional: frozenset[str] | None = None
         self._uid = 0
 
