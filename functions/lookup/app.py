@@ -22,4 +22,4 @@ door = Door(bootstrap.call_store(), time.time, bootstrap.cache_s())
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Answer one lookup; see `centralino.entry.lookup`."""
-    return lookup(event, door)
+    return lookup(event, door, bootstrap.live_search)

@@ -50,7 +50,7 @@ from centralino.entry.access import Door
 from centralino.ports.call_read import Read, TenantItems
 
 class Store:
-    def read(self, tenant, numbers, *, key_hash="", timeout_s):
+    def read(self, tenant, numbers, *, key_hash="", caller="", timeout_s):
         holder = Holder("a:1", parts={parts!r})
         return Read(
             {{number: Card(number, (holder,), 1) for number in numbers[:1]}},

@@ -37,6 +37,7 @@ class ScriptedStore:
         fault: raised instead of an answer.
         takes_s: how long an answer takes; one that takes longer than it may does not come.
         complete: what the answers say of themselves.
+        unknown: caller -> until when it is known that no CRM knows them.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -48,6 +49,7 @@ class ScriptedStore:
         self.fault: Exception | None = None
         self.takes_s = 0.0
         self.complete = True
+        self.unknown: dict[str, float] = {}
 
     def add_tenant(self, settings: Settings, **keys: str) -> None:
         """Add a tenant with keys: the role's name and the key itself."""
@@ -65,7 +67,13 @@ class ScriptedStore:
         cards[number] = Card(number, holders, total or len(holders))
 
     def read(
-        self, tenant: str, numbers: Sequence[str], *, key_hash: str = "", timeout_s: float
+        self,
+        tenant: str,
+        numbers: Sequence[str],
+        *,
+        key_hash: str = "",
+        caller: str = "",
+        timeout_s: float,
     ) -> Read:
         """Answer as the contract says, unless told otherwise."""
         self.reads.append((tenant, tuple(numbers), key_hash, timeout_s))
@@ -76,7 +84,9 @@ class ScriptedStore:
         items = None
         if key_hash:
             items = TenantItems(self.settings.get(tenant), self.keys.get(tenant, {}).get(key_hash))
-        return Read({n: known[n] for n in numbers if n in known}, items, self.complete)
+        unknown_until = self.unknown.get(caller, 0.0)
+        cards = {number: known[number] for number in numbers if number in known}
+        return Read(cards, items, self.complete, unknown_until)
 
 
 def holder(

@@ -7,6 +7,7 @@
 | `CENTRALINO_STACK` | the stack's name, which tells its metrics from another's | `local` |
 | `CENTRALINO_SECRETS` | where secrets are, see `adapters/secrets.py` | `/centralino/<stack>` |
 | `CENTRALINO_QUEUE_URL` | the worker's queue | none |
+| `CENTRALINO_SEARCH_FUNCTION` | what asks CRMs: name and alias, or ARN | none |
 | `CENTRALINO_BUCKET` | the bucket of large bodies and files | none |
 """
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from centralino.ports.callers import CallerStore
     from centralino.ports.connections import ConnectionList, ConnectionStore
     from centralino.ports.crm import Crm
+    from centralino.ports.live_search import LiveSearch
     from centralino.ports.queue import Claims, Queue
     from centralino.ports.secrets import Secrets
     from centralino.ports.store import ContactStore, TenantStore
@@ -58,6 +60,17 @@ def call_store() -> DynamoCallStore:
     client = _dynamodb()
     client.connect(PRECONNECT_S)
     return DynamoCallStore(client, table_name())
+
+
+@cache
+def live_search() -> LiveSearch | None:
+    """Build what asks the CRMs while a caller waits; None if no function does that."""
+    function = os.environ.get("CENTRALINO_SEARCH_FUNCTION", "")
+    if not function:
+        return None
+    from centralino.adapters.live_search import LambdaSearch  # noqa: PLC0415 - few calls need it
+
+    return LambdaSearch(function, env=dict(os.environ))
 
 
 # What follows is not on the call path, so it is imported only where it is asked for.

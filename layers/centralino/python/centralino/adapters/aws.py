@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 # service: (the prefix of X-Amz-Target, the content type)
 PROTOCOLS = {
     "dynamodb": ("DynamoDB_20120810", "application/x-amz-json-1.0"),
+    "lambda": ("", "application/json"),  # by paths and not by targets: see `live_search.py`
     "secretsmanager": ("secretsmanager", "application/x-amz-json-1.1"),
     "sqs": ("AmazonSQS", "application/x-amz-json-1.0"),
     "ssm": ("AmazonSSM", "application/x-amz-json-1.1"),
@@ -270,7 +271,7 @@ class Client:
     def _attempt(self, operation: str, body: bytes, limit: float) -> dict[str, Any]:
         request = self._sign(operation, body)
         try:
-            return _understand(*self._exchange(request, limit))
+            return self._understand(*self._exchange(request, limit))
         except (AwsError, UnavailableError):
             raise
         except BaseException as error:
@@ -286,8 +287,24 @@ class Client:
                 raise UnavailableError("malformed") from error
             raise
 
+    def _understand(self, status: int, answer: bytes) -> dict[str, Any]:
+        """Return what the service said, or raise what it means; ValueError if nobody can tell."""
+        return _understand(status, answer)
+
     def _sign(self, operation: str, body: bytes) -> bytes:
         """Return the whole HTTP request, signed."""
+        return self._signed("/", body, after=f"x-amz-target:{self._target}.{operation}\n")
+
+    def _signed(self, path: str, body: bytes, *, before: str = "", after: str = "") -> bytes:
+        """Return a signed POST.
+
+        Args:
+            path: as the signature has it: what is percent-encoded in the request is so once more.
+            body: what to send.
+            before: a line `name:value` that comes between the time and the session token, for they
+                are signed in the order of their names.
+            after: one that comes behind the token.
+        """
         key_id = self._env.get("AWS_ACCESS_KEY_ID", "")
         secret = self._env.get("AWS_SECRET_ACCESS_KEY", "")
         if not key_id or not secret:
@@ -298,13 +315,14 @@ class Client:
         line = name = ""
         if token:
             line = f"x-amz-security-token:{' '.join(token.split())}\n"
-            name = "x-amz-security-token;"
-        names = f"content-type;host;x-amz-date;{name}x-amz-target"
-        headers = (
-            f"content-type:{self._content_type}\nhost:{self._host}\nx-amz-date:{at}\n"
-            f"{line}x-amz-target:{self._target}.{operation}\n"
-        )
-        canonical = f"POST\n/\n\n{headers}\n{names}\n{hashlib.sha256(body).hexdigest()}"
+            name = ";x-amz-security-token"
+        if before:
+            line, name = f"{before}{line}", f";{before.partition(':')[0]}{name}"
+        if after:
+            line, name = f"{line}{after}", f"{name};{after.partition(':')[0]}"
+        names = f"content-type;host;x-amz-date{name}"
+        headers = f"content-type:{self._content_type}\nhost:{self._host}\nx-amz-date:{at}\n{line}"
+        canonical = f"POST\n{path}\n\n{headers}\n{names}\n{hashlib.sha256(body).hexdigest()}"
         scope = f"{day}/{self.region}/{self._service}/aws4_request"
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         if self._mac is None or self._key_of != (day, secret):
@@ -317,8 +335,8 @@ class Client:
         signature = mac.hexdigest()
         head = headers.replace("\n", "\r\n")
         return (
-            f"POST / HTTP/1.1\r\n{head}content-length:{len(body)}\r\nuser-agent:centralino\r\n"
-            f"authorization:AWS4-HMAC-SHA256 Credential={key_id}/{scope}, "
+            f"POST {path.replace('%25', '%')} HTTP/1.1\r\n{head}content-length:{len(body)}\r\n"
+            f"user-agent:centralino\r\nauthorization:AWS4-HMAC-SHA256 Credential={key_id}/{scope}, "
             f"SignedHeaders={names}, Signature={signature}\r\n\r\n"
         ).encode() + body
 

@@ -10,7 +10,7 @@ from centralino.domain.record import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Literal
+    from typing import Literal, Protocol
 
     from centralino.domain.card import Card, Holder
     from centralino.domain.number import Reading
@@ -28,6 +28,22 @@ if TYPE_CHECKING:
         "error",
         "refused",
     ]
+
+    class Live(Protocol):
+        """What is asked beyond the index, for tenants with CRMs to ask."""
+
+        def read(self, numbers: Sequence[str], caller: str, /) -> Read:
+            """Read the cards of some numbers, and whether the caller is known to be unknown."""
+
+        def search(self, found: Read, /) -> Mapping[str, Card]:
+            """Search for a caller who isn't in what was read; empty if nobody knows them.
+
+            Raises:
+                UnavailableError: not all could be asked, or not in time.
+            """
+
+        def refresh(self, found: Read, /) -> None:
+            """See to cards that are served now and have to be looked after."""
 
 
 class Call(NamedTuple):
@@ -71,7 +87,11 @@ class Decoded(NamedTuple):
 
 
 def decode_caller(
-    call: Call, settings: Settings, line: Line, read: Callable[[Sequence[str]], Read]
+    call: Call,
+    settings: Settings,
+    line: Line,
+    read: Callable[[Sequence[str]], Read],
+    live: Live | None = None,
 ) -> Decoded:
     """Say who is calling.
 
@@ -83,13 +103,20 @@ def decode_caller(
         settings: the tenant's settings.
         line: the settings of the line that the call came in on.
         read: gives the cards of some numbers in one round trip.
+        live: reads in its place, and asks further; without it the index is all there is.
     """
     external = came_from_outside(call, settings)
     reading = read_cli(call.number, line, settings=settings, external=external)
-    decoded = _decoded(reading, settings, read)
+    decoded = _decoded(reading, settings, read, live)
     return (
         decoded if decoded.label else decoded._replace(label=clean_name(call.name, settings.label))
     )
+
+
+def caller_of(reading: Reading) -> str:
+    """Return the name of all that a CLI may mean, for the note that nobody knows it."""
+    exact = (c.number for c in reading.candidates if c.reason != "block")
+    return "/".join(dict.fromkeys(exact))
 
 
 def came_from_outside(call: Call, settings: Settings) -> bool:
@@ -103,7 +130,10 @@ def outcome_of(error: UnavailableError) -> Outcome:
 
 
 def _decoded(
-    reading: Reading, settings: Settings, read: Callable[[Sequence[str]], Read]
+    reading: Reading,
+    settings: Settings,
+    read: Callable[[Sequence[str]], Read],
+    live: Live | None,
 ) -> Decoded:
     if reading.kind == "internal":
         name = settings.extens.get(reading.exten, "")
@@ -112,14 +142,34 @@ def _decoded(
         return Decoded("withheld", "", reading)
     if not reading.candidates:
         return Decoded("miss", "", reading)
+    return _looked_up(reading, settings, read, live)
+
+
+def _looked_up(
+    reading: Reading,
+    settings: Settings,
+    read: Callable[[Sequence[str]], Read],
+    live: Live | None,
+) -> Decoded:
+    keys = [candidate.key for candidate in reading.candidates]
     try:
-        found = read([candidate.key for candidate in reading.candidates])
+        found = live.read(keys, caller_of(reading)) if live else read(keys)
     except UnavailableError as error:
         return Decoded(outcome_of(error), "", reading, reason=error.reason)
     if not found.complete:
         # A key that was not read may be the better one: no name is better than a wrong one.
         return Decoded("degraded", "", reading, reason="unprocessed")
-    return _shown(reading, settings, found.cards)
+    decoded = _shown(reading, settings, found.cards)
+    if not live:
+        return decoded
+    if decoded.outcome != "miss":
+        live.refresh(found)
+        return decoded
+    try:
+        return _shown(reading, settings, live.search(found))
+    except UnavailableError as error:
+        # That nobody could say is no miss.
+        return decoded._replace(outcome=outcome_of(error), reason=f"live_search: {error.reason}")
 
 
 def _shown(reading: Reading, settings: Settings, cards: Mapping[str, Card]) -> Decoded:

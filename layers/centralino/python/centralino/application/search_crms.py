@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from centralino.application.apply_record import apply_record
-from centralino.application.decode_caller import Call, came_from_outside
+from centralino.application.decode_caller import Call, caller_of, came_from_outside
 from centralino.domain.circuit import Circuit
 from centralino.domain.errors import (
     CentralinoError,
@@ -175,12 +175,6 @@ def search_crms(query: Query, settings: Settings, desk: Desk) -> Found:
     elif at_hand.unknown_until > desk.now():
         return Found("unknown")
     return _searched(query, settings, desk, _Asked(reading, line, caller, at_hand))
-
-
-def caller_of(reading: Reading) -> str:
-    """Return the name of all that a CLI may mean, for the note that nobody knows it."""
-    exact = (c.number for c in reading.candidates if c.reason != "block")
-    return "/".join(dict.fromkeys(exact))
 
 
 class _Asked(NamedTuple):

@@ -53,6 +53,18 @@ class Deadline:
         allowed = min(left, max(third, 0.25))
         return allowed if allowed >= SHORTEST_READ_S else 0.0
 
+    def search_in_s(self, decode_timeout_s: float, live_search_s: float, now: float) -> float:
+        """Return the seconds that the CRMs may take, 0 if there is no time left to ask them.
+
+        Args:
+            decode_timeout_s: how long the PBX waits.
+            live_search_s: how long the tenant lets a call wait for its CRMs.
+            now: seconds since 1970.
+        """
+        left = self.answer_in_s(decode_timeout_s, now) - ENCODING_S
+        allowed = min(left, live_search_s)
+        return allowed if allowed >= SHORTEST_READ_S else 0.0
+
     def first_read_in_s(self, now: float) -> float:
         """Return `read_in_s` for a line that isn't known yet."""
         allowed = (self.read_in_s(patience, now) for patience in UNKNOWN_PATIENCE_S)

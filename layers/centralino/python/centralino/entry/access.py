@@ -103,11 +103,15 @@ class Door:
         visit.enter(remembered)
         return visit
 
-    def read(self, tenant: str, numbers: Sequence[str], key_hash: str, timeout_s: float) -> Read:
+    def read(
+        self, tenant: str, numbers: Sequence[str], key_hash: str, caller: str, timeout_s: float
+    ) -> Read:
         """Read cards and, if `key_hash` is given, the settings and that key, in one round trip."""
         if timeout_s <= 0:
             raise UnavailableError("timeout")
-        return self._store.read(tenant, numbers, key_hash=key_hash, timeout_s=timeout_s)
+        return self._store.read(
+            tenant, numbers, key_hash=key_hash, caller=caller, timeout_s=timeout_s
+        )
 
     def is_fresh(self, admitted: Admitted) -> bool:
         """Tell whether what was read then may be believed without asking again."""
@@ -132,6 +136,7 @@ class Visit:
         key: the key that let it in.
         renewed: the settings were found changed after they had been used.
         read_s: seconds spent waiting for the store.
+        now: the time, seconds since 1970.
     """
 
     settings: Settings
@@ -154,6 +159,7 @@ class Visit:
         self.tenant = tenant
         self.renewed = False
         self.read_s = 0.0
+        self.now = door.now
         self.deadline = Deadline(request.received_at, door.now())
 
     def enter(self, remembered: Admitted | None) -> None:
@@ -168,8 +174,12 @@ class Visit:
         """Say which line the call came in on: its PBX's patience bounds what is read from now."""
         self._line = line
 
-    def read(self, numbers: Sequence[str]) -> Read:
+    def read(self, numbers: Sequence[str], caller: str = "") -> Read:
         """Read the cards of some numbers; settings grown old ride along.
+
+        Args:
+            numbers: the keys.
+            caller: whom the CRMs may be asked for; empty for nobody.
 
         Raises:
             CredentialsError: the key was revoked or ran out meanwhile.
@@ -177,8 +187,8 @@ class Visit:
             UnavailableError: the store did not answer, or there is no time left to ask.
         """
         if self._settled:
-            return self._timed_read(numbers, "")
-        found = self._timed_read(numbers, hash_key(self._presented.key))
+            return self._timed_read(numbers, "", caller)
+        found = self._timed_read(numbers, hash_key(self._presented.key), caller)
         self._settle(found)
         return found
 
@@ -187,10 +197,11 @@ class Visit:
         if not self._settled:
             self.read(())
 
-    def _timed_read(self, numbers: Sequence[str], key_hash: str) -> Read:
+    def _timed_read(self, numbers: Sequence[str], key_hash: str, caller: str) -> Read:
         asked_at = self._door.now()
         try:
-            return self._door.read(self.tenant, numbers, key_hash, self._limit_s(asked_at))
+            limit_s = self._limit_s(asked_at)
+            return self._door.read(self.tenant, numbers, key_hash, caller, limit_s)
         finally:
             self.read_s += self._door.now() - asked_at
 

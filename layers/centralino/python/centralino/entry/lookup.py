@@ -21,10 +21,14 @@ from centralino.entry.observability import decode_line, describe, emit, loggable
 from centralino.entry.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
+    from centralino.domain.card import Card
+    from centralino.domain.settings import Line
     from centralino.entry.access import Door, Visit
+    from centralino.ports.call_read import Read
+    from centralino.ports.live_search import LiveSearch, Question
 
 ROLES = ("pbx", "admin")
 # Every spelling that a PBX's own field gives the caller's number, the first one present counts.
@@ -32,7 +36,11 @@ NUMBER_FIELDS = ("number", "cli", "caller", "callerid", "phone", "telephone", "t
 FORMATS = ("text", "json", "form", "xml")
 
 
-def lookup(event: Mapping[str, Any], door: Door) -> dict[str, Any]:
+def lookup(
+    event: Mapping[str, Any],
+    door: Door,
+    live_search: Callable[[], LiveSearch | None] = lambda: None,
+) -> dict[str, Any]:
     """Answer one request to `/v1/lookup`.
 
     The answer's header `x-centralino-outcome` says what became of it. Text is the label alone:
@@ -42,6 +50,7 @@ def lookup(event: Mapping[str, Any], door: Door) -> dict[str, Any]:
     Args:
         event: API Gateway's, payload format 2.0.
         door: lets keys in.
+        live_search: builds what asks the tenant's CRMs; asked only when it comes to that.
     """
     started_at = door.now()
     request = Request(event)
@@ -53,7 +62,7 @@ def lookup(event: Mapping[str, Any], door: Door) -> dict[str, Any]:
     try:
         visit = door.open(request, ROLES)
         form = _checked(request, fields, bad_request)
-        decoded = _decode(_call(fields), visit)
+        decoded = _decode(_call(fields), visit, live_search)
         given = _rendered(form, decoded, visit.settings.label)
         outcome, reason = decoded.outcome, decoded.reason
     except (CredentialsError, ForbiddenError) as error:
@@ -102,21 +111,78 @@ def _fields(request: Request) -> tuple[dict[str, str], PayloadError | None]:
         return {}, error
 
 
-def _decode(call: Call, visit: Visit) -> Decoded:
-    decoded = _decode_with_settings(call, visit)
+def _decode(call: Call, visit: Visit, live_search: Callable[[], LiveSearch | None]) -> Decoded:
+    decoded = _decode_with_settings(call, visit, live_search)
     if not decoded.reason:
         # With no card read there was nothing for old settings to ride along with.
         visit.settle()
     if visit.renewed:
         # The settings were edited since this container read them: once more, with the new ones.
-        decoded = _decode_with_settings(call, visit)
+        decoded = _decode_with_settings(call, visit, live_search)
     return decoded
 
 
-def _decode_with_settings(call: Call, visit: Visit) -> Decoded:
-    line = visit.settings.line_for(call.trunk, call.did)
+def _decode_with_settings(
+    call: Call, visit: Visit, live_search: Callable[[], LiveSearch | None]
+) -> Decoded:
+    settings = visit.settings
+    line = settings.line_for(call.trunk, call.did)
     visit.on_line(line)
-    return decode_caller(call, visit.settings, line, visit.read)
+    live = None
+    if settings.crms and settings.live_search_s > 0:
+        live = _Live(call, visit, line, live_search)
+    return decode_caller(call, settings, line, visit.read, live)
+
+
+class _Live:
+    """One call's way to the tenant's CRMs."""
+
+    def __init__(
+        self,
+        call: Call,
+        visit: Visit,
+        line: Line,
+        live_search: Callable[[], LiveSearch | None],
+    ) -> None:
+        self.read = visit.read
+        self._call = call
+        self._visit = visit
+        self._line = line
+        self._live_search = live_search
+
+    def search(self, found: Read) -> Mapping[str, Card]:
+        """Ask the CRMs, unless it is known that they don't know the caller."""
+        visit = self._visit
+        # With settings that were edited since, the call is decoded once more in any case.
+        if visit.renewed or found.unknown_until > visit.now():
+            return {}
+        search = self._live_search()
+        if search is None:
+            return {}
+        return search.search(self._question())
+
+    def refresh(self, found: Read) -> None:
+        """Have cards looked after that live search filled long ago; this call shows them as is."""
+        now = self._visit.now()
+        if self._visit.renewed or not any(0 < c.refresh_at <= now for c in found.cards.values()):
+            return
+        try:
+            if search := self._live_search():
+                search.refresh(self._question())
+        except UnavailableError:
+            return  # the next call sees to it
+
+    def _question(self) -> Question:
+        from centralino.ports.live_search import Question  # noqa: PLC0415 - few calls come so far
+
+        visit, call = self._visit, self._call
+        now = visit.now()
+        wait_s = visit.deadline.search_in_s(
+            self._line.decode_timeout_s, visit.settings.live_search_s, now
+        )
+        if not wait_s:
+            raise UnavailableError("timeout")
+        return Question(visit.tenant, call.number, call.did, call.trunk, now, wait_s)
 
 
 def _loggable_trunk(trunk: str, visit: Visit | None) -> str:

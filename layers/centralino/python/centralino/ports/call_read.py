@@ -34,8 +34,11 @@ class Read(NamedTuple):
         cards: number -> card, of the numbers that have one.
         tenant: None if it wasn't asked for, or wasn't answered.
         complete: False if the store left some keys unprocessed: what is missing is unknown then.
+        unknown_until: until when it is known that no CRM knows the caller, seconds since 1970; 0
+            if that isn't known, or wasn't asked for.
     """
 
     cards: Mapping[str, Card]
     tenant: TenantItems | None
     complete: bool
+    unknown_until: float = 0.0

@@ -30,7 +30,13 @@ class CallStore(Protocol):
     """Reads everything that one call needs in one round trip."""
 
     def read(
-        self, tenant: str, numbers: Sequence[str], *, key_hash: str = "", timeout_s: float
+        self,
+        tenant: str,
+        numbers: Sequence[str],
+        *,
+        key_hash: str = "",
+        caller: str = "",
+        timeout_s: float,
     ) -> Read:
         """Read the cards of some numbers and, on a cold start, the tenant and the key.
 
@@ -38,6 +44,7 @@ class CallStore(Protocol):
             tenant: the tenant's id.
             numbers: at most 12 keys: E.164 (`+390244556677`) and blocks (`+39024455*`).
             key_hash: SHA-256 of the API key, hex; empty if settings and key are known already.
+            caller: what `ports/callers.py` may have noted; empty if nobody would search for it.
             timeout_s: for everything, retries included.
 
         Raises:

@@ -10,6 +10,7 @@ from centralino.adapters.store.table import (
     read_key_item,
     read_settings_item,
     tenant_key,
+    unknown_key,
 )
 from centralino.domain.errors import RejectedError, UnavailableError
 from centralino.domain.record import TYPE_CHECKING
@@ -35,15 +36,23 @@ class DynamoCallStore:
         self._table = table
 
     def read(
-        self, tenant: str, numbers: Sequence[str], *, key_hash: str = "", timeout_s: float
+        self,
+        tenant: str,
+        numbers: Sequence[str],
+        *,
+        key_hash: str = "",
+        caller: str = "",
+        timeout_s: float,
     ) -> Read:
-        """Read cards and, if `key_hash` is given, the settings and that key; see the port.
+        """Read cards and what is asked for beside them; see the port.
 
         Reads are eventually consistent: half the price, and a card that is a second old will do.
         """
         keys = [card_key(tenant, number) for number in dict.fromkeys(numbers)]
         if key_hash:
             keys += (tenant_key(tenant), key_key(tenant, key_hash))
+        if caller:
+            keys.append(unknown_key(tenant, caller))
         if not keys:
             return Read({}, None, complete=True)
         payload = {"RequestItems": {self._table: {"Keys": keys}}}
@@ -62,6 +71,7 @@ class DynamoCallStore:
 def _read(tenant: str, items: Sequence[Item], unread: Sequence[Item], *, with_tenant: bool) -> Read:
     cards = {}
     settings = key = None
+    unknown_until = 0.0
     for item in items:
         sk = item["sk"]["S"]
         if sk == "N":
@@ -69,8 +79,16 @@ def _read(tenant: str, items: Sequence[Item], unread: Sequence[Item], *, with_te
             cards[number] = read_card(number, item)
         elif sk == "SETTINGS":
             settings = read_settings_item(tenant, item)
+        elif sk == "X":
+            unknown_until = float(item["fresh_until"]["N"])
         else:
             key = read_key_item(item)
-    if any(left["sk"]["S"] != "N" for left in unread):
-        with_tenant = False
-    return Read(cards, TenantItems(settings, key) if with_tenant else None, complete=not unread)
+    if unread:
+        # Without the note of an unknown caller there is nothing wrong: the CRMs are asked.
+        left = [key["sk"]["S"] for key in unread if key["sk"]["S"] != "X"]
+        with_tenant = with_tenant and all(sk == "N" for sk in left)
+        complete = not left
+    else:
+        complete = True
+    tenant_items = TenantItems(settings, key) if with_tenant else None
+    return Read(cards, tenant_items, complete, unknown_until)
