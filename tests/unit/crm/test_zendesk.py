@@ -52,7 +52,7 @@ class TestZendesk(CrmContract):
     secret = SECRET
     other_secret = OTHER
     account: ClassVar[Mapping[str, str]] = {"email": EMAIL}
-    secrets: ClassVar[Mapping[str, object]] = {"api_token": TOKEN}
+    secrets: ClassVar[Mapping[str, object]] = {"token": TOKEN}
     signature_headers = (SIGNATURE, TIMESTAMP)
     window_s = 300.0
     spellings: ClassVar[tuple[str, ...]] = (
@@ -88,7 +88,7 @@ class TestZendesk(CrmContract):
 
 
 class TestZendeskWithoutSideloadedIdentities(TestZendesk):
-    secrets: ClassVar[Mapping[str, object]] = {"access_token": TOKEN}
+    secrets: ClassVar[Mapping[str, object]] = {"token": TOKEN}
     account: ClassVar[Mapping[str, str]] = {}
 
     def server(self) -> FakeCrm:
@@ -103,7 +103,7 @@ def zendesk() -> Iterator[FakeZendesk]:
 
 def connect(server: FakeZendesk, token: str = TOKEN) -> Adapter:
     account = {"base_url": f"{server.url}/", "email": EMAIL}
-    secrets = {"api_token": token, "webhook_secrets": [SECRET]}
+    secrets = {"token": token, "webhook_secrets": [SECRET]}
     return Adapter(Connection("zendesk", account, secrets), LoopbackWeb())
 
 
@@ -271,7 +271,7 @@ def test_a_token_that_is_wrong_is_told_from_nobody_being_asked(zendesk: FakeZend
 def test_a_token_that_may_not_list_users_is_named() -> None:
     with FakeZendesk(role="agent") as zendesk, pytest.raises(PayloadError) as caught:
         connect(zendesk).check()
-    assert caught.value.field == "secrets.api_token"
+    assert caught.value.field == "secrets.token"
     assert "administrator" in caught.value.expected
 
 
@@ -279,11 +279,10 @@ def test_a_token_that_may_not_list_users_is_named() -> None:
     ("account", "secrets", "field"),
     [
         ({"base_url": "acme.zendesk.com"}, {}, "account.base_url"),
-        ({"base_url": "https://acme.zendesk.com"}, {"api_token": TOKEN}, "account.email"),
-        ({"base_url": "https://acme.zendesk.com", "email": EMAIL}, {}, "secrets.api_token"),
+        ({"base_url": "https://acme.zendesk.com", "email": EMAIL}, {}, "secrets.token"),
         (
             {"base_url": "https://acme.zendesk.com"},
-            {"access_token": TOKEN, "webhook_secrets": [TEST_SECRET]},
+            {"token": TOKEN, "webhook_secrets": [TEST_SECRET]},
             "secrets.webhook_secrets",
         ),
     ],

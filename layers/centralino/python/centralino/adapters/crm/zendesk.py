@@ -71,18 +71,17 @@ _MAX_TAGS = 50
 class Adapter(Crm):
     """A connection to one Zendesk account.
 
-    Account: `base_url`; `email`, the administrator's whose API token it is.
-    Secrets: `api_token`, or `access_token` of an OAuth client (then without `email`);
-    `webhook_secrets`, the signing secrets that Zendesk shows for the webhook.
+    Account: `base_url`; `email`, of the administrator whose API token it is.
+    Secrets: `token`, an API token, or without `email` an OAuth access token; `webhook_secrets`, the
+    signing secret that Zendesk shows for the webhook, which it does once that has an address.
     """
 
     slug: ClassVar[str] = "zendesk"
     needs: ClassVar[Mapping[str, str]] = {
         "account.base_url": "Zendesk's address, https://example.zendesk.com",
-        "account.email?": "the e-mail address of the administrator whose API token it is",
-        "secrets.api_token?": "the API token",
-        "secrets.access_token?": "an OAuth access token, in place of both",
-        "secrets.webhook_secrets": "the webhook's signing secret, as Zendesk shows it",
+        "account.email?": "the administrator's whose API token it is; none for an OAuth token",
+        "secrets.token": "an administrator's API token, or an OAuth access token",
+        "secrets.webhook_secrets?": "the webhook's signing secret, once Zendesk shows it",
     }
     setup: ClassVar[tuple[str, ...]] = (
         "in Admin Center > Apps and integrations > Webhooks make a webhook on Zendesk events",
@@ -90,7 +89,7 @@ class Adapter(Crm):
         "name, role, details and external id changed, identity created, changed and deleted,",
         "and organization membership created and deleted",
         "endpoint {url}, method POST, format JSON, no authentication",
-        "its signing secret, which it then shows, is secrets.webhook_secrets",
+        "then connect again with the signing secret that it shows: webhook_secrets",
     )
 
     def verify(self, delivery: Delivery) -> None:
@@ -197,13 +196,11 @@ class Adapter(Crm):
         """Say whose the credentials are; the listings are for administrators only."""
         if urlsplit(self._base()).scheme not in ("https", "http"):
             raise PayloadError("account.base_url", self.needs["account.base_url"])
-        if not self.connection.secret("access_token"):
-            if not self.connection.account.get("email"):
-                raise PayloadError("account.email", self.needs["account.email?"])
-            if not self.connection.secret("api_token"):
-                raise PayloadError("secrets.api_token", self.needs["secrets.api_token?"])
-        if not any(one != _PUBLIC_SECRET for one in self.connection.webhook_secrets()):
-            raise PayloadError("secrets.webhook_secrets", self.needs["secrets.webhook_secrets"])
+        if not self.connection.secret("token"):
+            raise PayloadError("secrets.token", self.needs["secrets.token"])
+        if _PUBLIC_SECRET in self.connection.webhook_secrets():
+            expected = f"{self.needs['secrets.webhook_secrets?']}, not that of its test requests"
+            raise PayloadError("secrets.webhook_secrets", expected)
         user = _struct(self._get("users/me.json", {}).get("user"))
         # Whoever isn't known is told so with a 200, and is nobody.
         if "id" not in user:
@@ -212,7 +209,7 @@ class Adapter(Crm):
             raise RejectedError("credentials")
         if user.get("role") != "admin":
             expected = "an administrator's: others may not list users"
-            raise PayloadError("secrets.api_token", expected)
+            raise PayloadError("secrets.token", expected)
         return f"an administrator of {urlsplit(self._base()).hostname}"
 
     # --- reading users ---------------------------------------------------------------------------
@@ -318,11 +315,10 @@ class Adapter(Crm):
         )
 
     def _authorization(self) -> str:
-        if token := self.connection.secret("access_token"):
+        token, email = self.connection.secret("token"), self.connection.account.get("email")
+        if not email:
             return f"Bearer {token}"
-        email = self.connection.account.get("email", "")
-        pair = f"{email}/token:{self.connection.secret('api_token')}"
-        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+        return f"Basic {base64.b64encode(f'{email}/token:{token}'.encode()).decode()}"
 
     def _base(self) -> str:
         base = self.connection.account.get("base_url")
