@@ -59,8 +59,9 @@ def _furnished() -> Desk:
 
 office = Office()
 document = build_document()
-# The lookup is not on the resolver; it has strange requests of its own.
-del document["paths"]["/v1/lookup"]
+# Lookups and webhooks are not on the resolver; they have strange requests of their own.
+for path in [path for path in document["paths"] if path.startswith(("/v1/lookup", "/v1/crm/"))]:
+    del document["paths"][path]
 schema = schemathesis.openapi.from_dict(document)
 schema.app = Gateway(office.handle)
 

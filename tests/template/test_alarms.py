@@ -33,7 +33,7 @@ def _watched(stack: Stack) -> set[tuple[str, str, str]]:
 def _name(value: Piece) -> str:
     if isinstance(value, dict):
         ((_, name),) = value.items()
-        return str(name)
+        return ".".join(name) if isinstance(name, list) else str(name)
     return str(value)
 
 
@@ -48,6 +48,11 @@ def test_an_alarm_rings_for_whatever_keeps_a_name_from_a_phone(stack: Stack) -> 
         ("AWS/Lambda", "Throttles", "${AdminFunction}:live"),
         ("AWS/Lambda", "Duration", "${LookupFunction}:live"),
         ("AWS/ApiGateway", "5xx", "HttpApi"),
+        ("AWS/Lambda", "Errors", "${ApplyCrmFunction}:live"),
+        ("AWS/Lambda", "Errors", "${SyncCrmFunction}:live"),
+        ("AWS/Lambda", "Throttles", "${SearchCrmFunction}:live"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "CrmDeadLetters.QueueName"),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage", "CrmQueue.QueueName"),
         ("AWS/DynamoDB", "ReadThrottleEvents", "Table"),
         ("AWS/DynamoDB", "WriteThrottleEvents", "Table"),
         ("AWS/DynamoDB", "SystemErrors", "BatchGetItem"),
@@ -71,7 +76,7 @@ def test_the_alarms_on_decodes_watch_the_metric_that_a_decode_writes(stack: Stac
 
 def test_the_dashboard_shows_metrics_that_exist(stack: Stack) -> None:
     body, names = stack.properties("Dashboard")["DashboardBody"]["Fn::Sub"]
-    used = set(re.findall(r"\$\{(\w+)\}", body)) - names.keys()
+    used = set(re.findall(r"\$\{(\w+)(?:\.\w+)?\}", body)) - names.keys()
     assert used <= stack.resources.keys()
     widgets = json.loads(body)["widgets"]
     shown = {
@@ -86,6 +91,7 @@ def test_the_dashboard_shows_metrics_that_exist(stack: Stack) -> None:
         "AWS/ApiGateway",
         "AWS/DynamoDB",
         "AWS/Lambda",
+        "AWS/SQS",
         "${Namespace}",
     }
 

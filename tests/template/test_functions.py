@@ -15,7 +15,21 @@ from tests.support.template import ROOT, Stack, declared, references
 if TYPE_CHECKING:
     from pathlib import Path
 
-FUNCTIONS = ("AdminFunction", "AnswerPreflightFunction", "LookupFunction")
+FUNCTIONS = (
+    "AdminFunction",
+    "AnswerPreflightFunction",
+    "ApplyCrmFunction",
+    "LookupFunction",
+    "ReceiveCrmFunction",
+    "SearchCrmFunction",
+    "SyncCrmFunction",
+)
+# What reads the table, and so is told of it.
+READERS = set(FUNCTIONS) - {"AnswerPreflightFunction"}
+# What keeps keys or settings in memory.
+REMEMBERING = {"AdminFunction", "ApplyCrmFunction", "LookupFunction", "ReceiveCrmFunction"}
+# What talks to CRMs, or checks their signatures.
+SECRET_READERS = {"ApplyCrmFunction", "ReceiveCrmFunction", "SearchCrmFunction"}
 CODE = ROOT / "layers" / "centralino" / "python"
 
 
@@ -83,8 +97,15 @@ def test_every_log_group_forgets(stack: Stack) -> None:
 
 def test_the_call_path_loads_no_layer_but_our_code(stack: Stack) -> None:
     assert list(stack.layers("LookupFunction")) == ["CentralinoLayer"]
-    assert list(stack.layers("AdminFunction")) == ["CentralinoLayer", "DepsLayer"]
+    for name in READERS - {"LookupFunction", "ReceiveCrmFunction"}:
+        assert list(stack.layers(name)) == ["CentralinoLayer", "DepsLayer"]
     assert not stack.layers("AnswerPreflightFunction")
+
+
+def test_the_receiver_loads_as_little_as_the_call_path_for_a_crm_may_wait_for_one_second(
+    stack: Stack,
+) -> None:
+    assert list(stack.layers("ReceiveCrmFunction")) == ["CentralinoLayer"]
 
 
 def test_a_changed_file_in_a_layer_reaches_the_alias_of_each_function_that_has_the_layer(
@@ -99,7 +120,7 @@ def test_a_changed_file_in_a_layer_reaches_the_alias_of_each_function_that_has_t
     after = Stack(packages={"CentralinoLayer": _packed_code(source, tmp_path / "after")})
 
     assert again.resources.keys() == before.resources.keys()
-    for name in ("LookupFunction", "AdminFunction"):
+    for name in READERS:
         assert after.layers(name)["CentralinoLayer"] != before.layers(name)["CentralinoLayer"]
         assert after.version(name) != before.version(name)
     untouched = "AnswerPreflightFunction"
@@ -125,9 +146,10 @@ def test_a_changed_function_reaches_its_alias_and_no_other(stack: Stack, functio
 @pytest.mark.parametrize(
     ("changed", "by"),
     [
-        ({"CacheSeconds": 0}, {"LookupFunction", "AdminFunction"}),
-        ({"MemorySize": 512}, {"LookupFunction", "AdminFunction"}),
-        ({"ExistingTableName": "restored"}, {"LookupFunction", "AdminFunction"}),
+        ({"CacheSeconds": 0}, REMEMBERING),
+        ({"MemorySize": 512}, READERS),
+        ({"ExistingTableName": "restored"}, READERS),
+        ({"SecretStore": "secretsmanager"}, SECRET_READERS),
         ({"Architecture": "x86_64"}, set(FUNCTIONS)),
         ({"LogLevel": "DEBUG"}, set(FUNCTIONS)),
         ({"ThrottleRate": 1}, set()),

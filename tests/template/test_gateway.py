@@ -16,6 +16,14 @@ LOOKUP_ROUTES = {
 }
 
 
+WEBHOOK_ROUTES = {
+    "POST /v1/crm/{provider}",
+    "POST /v1/crm/{provider}/{event}",
+    "POST /v1/k/{key}/crm/{provider}",
+    "POST /v1/k/{key}/crm/{provider}/{event}",
+}
+
+
 def _function_behind(stack: Stack, route: dict[str, Any]) -> str:
     target = route["Properties"]["Target"]["Fn::Sub"]
     match = re.fullmatch(r"integrations/\$\{(\w+)\}", target)
@@ -38,6 +46,11 @@ def test_a_pbx_reaches_the_lookup_by_get_and_post_with_the_key_in_the_path_or_el
 ) -> None:
     routes = _routes(stack)
     assert {routes[key] for key in LOOKUP_ROUTES} == {"LookupFunction"}
+
+
+def test_a_crm_reaches_the_receiver_with_the_key_in_the_path_or_elsewhere(stack: Stack) -> None:
+    routes = _routes(stack)
+    assert {routes[key] for key in WEBHOOK_ROUTES} == {"ReceiveCrmFunction"}
 
 
 def test_a_call_with_a_double_slash_in_its_path_reaches_the_lookup_like_all_that_no_route_takes(
@@ -72,7 +85,24 @@ def test_every_integration_calls_an_alias_with_the_events_that_the_functions_kno
         assert stack.resources[target]["Type"] == "AWS::Lambda::Alias"
 
 
-def test_every_permission_is_the_gateways_to_call_an_alias(stack: Stack) -> None:
+def test_the_only_thing_that_calls_a_function_beside_the_gateway_is_its_own_schedule(
+    stack: Stack,
+) -> None:
+    (rule,) = stack.of_type("AWS::Events::Rule").values()
+    (target,) = rule["Properties"]["Targets"]
+    (called,) = references(target["Arn"])
+    others = [
+        permission["Properties"]
+        for permission in stack.of_type("AWS::Lambda::Permission").values()
+        if permission["Properties"]["Principal"] != "apigateway.amazonaws.com"
+    ]
+    assert [
+        (properties["Principal"], references(properties["FunctionName"])) for properties in others
+    ] == [("events.amazonaws.com", {called})]
+    assert called == stack.alias("SyncCrmFunction")
+
+
+def test_every_other_permission_is_the_gateways_to_call_an_alias(stack: Stack) -> None:
     called = {
         reference
         for item in stack.of_type("AWS::ApiGatewayV2::Integration").values()
@@ -81,6 +111,8 @@ def test_every_permission_is_the_gateways_to_call_an_alias(stack: Stack) -> None
     permitted = set()
     for permission in stack.of_type("AWS::Lambda::Permission").values():
         properties = permission["Properties"]
+        if properties["Principal"] == "events.amazonaws.com":
+            continue
         (alias,) = references(properties["FunctionName"])
         permitted.add(alias)
         assert stack.resources[alias]["Type"] == "AWS::Lambda::Alias"

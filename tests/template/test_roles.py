@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.support.template import Piece, Stack, references, strings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
+READERS = {
+    "AdminFunction",
+    "ApplyCrmFunction",
+    "LookupFunction",
+    "ReceiveCrmFunction",
+    "SearchCrmFunction",
+    "SyncCrmFunction",
+}
+ITEMS = {
+    "dynamodb:BatchGetItem",
+    "dynamodb:ConditionCheckItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+}
 KEY = "arn:aws:kms:eu-south-1:111122223333:key/1"
 
 
@@ -35,8 +54,55 @@ def _actions(stack: Stack, function: str) -> set[str]:
     }
 
 
-def test_the_call_path_may_read_cards_and_write_its_log(stack: Stack) -> None:
-    assert _actions(stack, "LookupFunction") == LOGGING | {"dynamodb:BatchGetItem"}
+def test_the_call_path_may_read_cards_and_have_crms_asked_and_write_its_log(
+    stack: Stack,
+) -> None:
+    assert _actions(stack, "LookupFunction") == LOGGING | {
+        "dynamodb:BatchGetItem",
+        "lambda:InvokeFunction",
+    }
+    (statement,) = [
+        statement
+        for statement in _statements(stack, "LookupRole")
+        if statement["Action"] == "lambda:InvokeFunction"
+    ]
+    alias = {"Ref": stack.alias("SearchCrmFunction")}
+    assert statement["Resource"] == alias
+    variables = stack.properties("LookupFunction")["Environment"]["Variables"]
+    assert variables["CENTRALINO_SEARCH_FUNCTION"] == alias
+
+
+def test_the_worker_may_write_items_take_messages_and_send_some(stack: Stack) -> None:
+    assert _actions(stack, "ApplyCrmFunction") == LOGGING | ITEMS | {
+        "s3:GetObject",
+        "s3:PutObject",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+        "ssm:GetParameter",
+    }
+
+
+def test_live_search_may_write_items_and_read_secrets(stack: Stack) -> None:
+    assert _actions(stack, "SearchCrmFunction") == LOGGING | ITEMS | {"ssm:GetParameter"}
+
+
+def test_the_dispatcher_may_list_connections_and_send_messages(stack: Stack) -> None:
+    assert _actions(stack, "SyncCrmFunction") == LOGGING | {
+        "dynamodb:BatchGetItem",
+        "dynamodb:Query",
+        "sqs:SendMessage",
+    }
+
+
+def test_nobody_may_write_a_secret(stack: Stack) -> None:
+    for store in ("ssm", "secretsmanager"):
+        stack = Stack({"SecretStore": store})
+        for function in stack.of_type("AWS::Lambda::Function"):
+            rights = {action for action in _actions(stack, function) if action.startswith(store)}
+            assert rights <= {"ssm:GetParameter", "secretsmanager:GetSecretValue"}
 
 
 def test_the_admin_api_may_do_everything_to_items_but_scan(stack: Stack) -> None:
@@ -52,6 +118,20 @@ def test_the_admin_api_may_do_everything_to_items_but_scan(stack: Stack) -> None
     }
 
 
+def test_the_receiver_may_read_keys_connections_and_secrets_and_keep_deliveries(
+    stack: Stack,
+) -> None:
+    expected = LOGGING | {
+        "dynamodb:BatchGetItem",
+        "dynamodb:GetItem",
+        "s3:PutObject",
+        "sqs:SendMessage",
+    }
+    assert _actions(stack, "ReceiveCrmFunction") == expected | {"ssm:GetParameter"}
+    other = Stack({"SecretStore": "secretsmanager"})
+    assert _actions(other, "ReceiveCrmFunction") == expected | {"secretsmanager:GetSecretValue"}
+
+
 def test_the_preflight_function_may_write_its_log(stack: Stack) -> None:
     assert _actions(stack, "AnswerPreflightFunction") == LOGGING
 
@@ -60,26 +140,57 @@ def test_no_role_may_scan(stack: Stack) -> None:
     assert not [text for text in strings(stack.resources) if "Scan" in text]
 
 
-def test_no_role_has_a_wildcard_in_what_it_may_do_or_to_what() -> None:
-    stack = Stack({"KmsKeyArn": KEY})
+# What may be behind a slash: everything below one folder of our own.
+FOLDERS = {
+    "ssm": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:"
+    "parameter/centralino/${AWS::StackName}/*",
+    "secretsmanager": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:"
+    "secret:centralino/${AWS::StackName}/*",
+}
+CLAIMS = "${Bucket.Arn}/claims/*"
+IMPORTS = "${Bucket.Arn}/imports/*"
+
+
+@pytest.mark.parametrize("store", ["ssm", "secretsmanager"])
+def test_no_role_has_a_wildcard_in_what_it_may_do_or_to_what_but_below_a_folder_of_ours(
+    store: str,
+) -> None:
+    stack = Stack({"KmsKeyArn": KEY, "SecretStore": store})
     for role in stack.of_type("AWS::IAM::Role"):
         for statement in _statements(stack, role):
             assert statement["Effect"] == "Allow"
             assert not {"NotAction", "NotResource", "NotPrincipal"} & statement.keys()
-            assert not [text for text in strings(statement) if "*" in text], role
+            wild = {text for text in strings(statement) if "*" in text}
+            assert wild <= {FOLDERS[store], CLAIMS, IMPORTS}, role
 
 
-def test_a_role_may_touch_one_table_and_its_index_and_its_own_log(stack: Stack) -> None:
+def test_a_role_may_touch_one_table_and_its_index_its_own_log_and_what_is_the_crms(
+    stack: Stack,
+) -> None:
     for function in stack.of_type("AWS::Lambda::Function"):
         log = stack.properties(function)["LoggingConfig"]["LogGroup"]["Ref"]
         for statement in _statements(stack, _role(stack, function)):
             for resource in _listed(statement["Resource"]):
-                if set(_listed(statement["Action"])) <= LOGGING:
-                    assert resource == {"Fn::GetAtt": [log, "Arn"]}
-                else:
-                    arn, names = resource["Fn::Sub"]
-                    assert names == {"Name": {"Ref": "Table"}}
-                    assert arn.split(":table/")[1] in {"${Name}", "${Name}/index/list"}
+                _check(_listed(statement["Action"]), resource, log)
+
+
+def _check(actions: list[str], resource: dict[str, Any], log: str) -> None:
+    (service,) = {action.split(":")[0] for action in actions}
+    if service == "logs":
+        assert set(actions) <= LOGGING
+        assert resource == {"Fn::GetAtt": [log, "Arn"]}
+    elif service == "dynamodb":
+        arn, names = resource["Fn::Sub"]
+        assert names == {"Name": {"Ref": "Table"}}
+        assert arn.split(":table/")[1] in {"${Name}", "${Name}/index/list"}
+    elif service == "sqs":
+        assert resource == {"Fn::GetAtt": ["CrmQueue", "Arn"]}
+    elif service == "s3":
+        assert resource in ({"Fn::Sub": CLAIMS}, {"Fn::Sub": IMPORTS})
+    elif service == "lambda":
+        assert resource == {"Ref": "SearchCrmFunctionAliaslive"}
+    else:
+        assert resource == {"Fn::Sub": FOLDERS[service]}
 
 
 def test_no_two_functions_share_a_role_and_none_has_a_managed_policy(stack: Stack) -> None:
@@ -100,7 +211,7 @@ def test_only_with_an_own_key_may_the_functions_that_read_the_table_use_it() -> 
         for function in stack.of_type("AWS::Lambda::Function")
         if "kms:Decrypt" in _actions(stack, function)
     }
-    assert with_key == {"LookupFunction", "AdminFunction"}
+    assert with_key == READERS
     for function in with_key:
         (statement,) = [
             statement
@@ -114,14 +225,14 @@ def test_only_with_an_own_key_may_the_functions_that_read_the_table_use_it() -> 
 
 def test_a_role_reaches_the_table_that_the_function_is_told_of() -> None:
     stack = Stack({"ExistingTableName": "restored"})
-    for function in ("LookupFunction", "AdminFunction"):
+    for function in READERS:
         variables = stack.properties(function)["Environment"]["Variables"]
         assert variables["CENTRALINO_TABLE"] == "restored"
         names = {
             resource["Fn::Sub"][1]["Name"]
             for statement in _statements(stack, _role(stack, function))
             for resource in _listed(statement["Resource"])
-            if "Fn::Sub" in resource
+            if isinstance(resource.get("Fn::Sub"), list)
         }
         assert names == {"restored"}
     assert "Table" not in references(stack.resources)

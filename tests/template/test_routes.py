@@ -15,6 +15,8 @@ BESIDE_THE_DOCUMENT = {
     "$default",
     "GET /v1/k/{key}/lookup",
     "OPTIONS /{proxy+}",
+    "POST /v1/k/{key}/crm/{provider}",
+    "POST /v1/k/{key}/crm/{provider}/{event}",
     "POST /v1/k/{key}/lookup",
 }
 

@@ -7,8 +7,8 @@
      "body": text or null, "body_base64": text or null, "claim": {"bucket", "key"} or null,
      "received_at": seconds since 1970, "id": uuid}
 
-One of `body`, `body_base64` and `claim` has the body. There is no key in it: a message may wait for
-two weeks, and an operator may look at it.
+One of `body`, `body_base64` and `claim` has the body. There is no key in it and no query, which may
+hold a secret: a message may wait for two weeks, and an operator may look at it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def write_message(  # noqa: PLR0913 - one for each thing that is in it
     """Return a delivery as a message; a body that it has no room for is put elsewhere.
 
     Args:
-        delivery: with a URL that has no key in it.
+        delivery: with a URL that has no secret in it.
         tenant: the tenant's id.
         provider: the provider's slug.
         message_id: names the message in logs.

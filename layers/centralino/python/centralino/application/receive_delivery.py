@@ -62,7 +62,7 @@ def receive_delivery(  # noqa: PLR0913 - the caller knows all of these
         keeping: where it is kept.
         tenant: the tenant's id.
         message_id: names it in logs, here and at the worker's.
-        kept_url: the delivery's URL without a key in it.
+        kept_url: the delivery's URL without a secret in it.
 
     Raises:
         CredentialsError: it isn't from this CRM; nothing was kept.

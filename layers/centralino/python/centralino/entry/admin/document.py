@@ -1,4 +1,4 @@
-"""The OpenAPI document: what the resolver knows, and the lookup, which isn't on it.
+"""The OpenAPI document: what the resolver knows, and lookup and webhooks, which aren't on it.
 
 `tools/openapi` writes it to `docs/openapi.json`; no function imports this module.
 """
@@ -17,16 +17,18 @@ from centralino.entry.admin.problems import PROBLEM_JSON
 from centralino.entry.admin.resolver import resolver
 from centralino.entry.admin.session import ALSO
 from centralino.entry.lookup import FORMATS, NUMBER_FIELDS
+from centralino.entry.receive import MAX_BODY
+from centralino.entry.receive import ROLES as RECEIVE_ROLES
 
 _DESCRIPTION = """\
-Who is calling? `/v1/lookup` tells a PBX; everything else is for whoever keeps the contacts, \
-settings and keys of a tenant.
+Who is calling? `/v1/lookup` tells a PBX; `/v1/crm` hears from CRMs; all else is for whoever \
+keeps the contacts, settings and keys of a tenant.
 
 A key names its tenant and its role. It comes as `x-api-key`, as the password of Basic \
 authentication (the user name doesn't matter) or as a Bearer token; a key of role pbx or crm also \
-as `?key=` or, for the lookup, in the path: `/v1/k/{key}/lookup`. What belongs to another tenant \
-is answered exactly as what doesn't exist. Errors are problem documents (RFC 9457) that name the \
-field."""
+as `?key=` or, for lookups and webhooks, in the path: `/v1/k/{key}/…`. What belongs to another \
+tenant is answered exactly as what doesn't exist. Errors are problem documents (RFC 9457) that \
+name the field."""
 
 _SECURITY_SCHEMES = {
     "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
@@ -71,6 +73,8 @@ def build_document() -> dict[str, Any]:
             operation["description"] = told[path, method]
             _complete(operation, resource, method)
     document["paths"]["/v1/lookup"] = {"get": _lookup("get"), "post": _lookup("post")}
+    document["paths"]["/v1/crm/{provider}"] = {"post": _webhook()}
+    document["paths"]["/v1/crm/{provider}/{event}"] = {"post": _webhook("event")}
     document["paths"] = dict(sorted(document["paths"].items()))
     schemas = document["components"]["schemas"]
     # What Powertools would answer to bad input; we answer 400 with a problem.
@@ -220,3 +224,46 @@ def _lookup(method: str) -> dict[str, Any]:
         "413": _ref(413),
     }
     return operation
+
+
+_WEBHOOK_PARTS = {
+    "provider": "The CRM product, as `hubspot` or `generic`; docs/crm.md has them all",
+    "event": "What happened, for a CRM that says so only by the URL that it calls",
+}
+
+
+def _webhook(*parts: str) -> dict[str, Any]:
+    return {
+        "summary": "Hear from a CRM",
+        "description": (
+            "An outbound webhook of a CRM, in its own format and with its own signature. 2xx means "
+            "that it is kept; it is applied a moment later. What is answered with 503 wasn't kept "
+            "and should be sent again."
+        ),
+        "operationId": "_".join(("receive", *parts)),
+        "tags": ["crm"],
+        "security": [*_IN_HEADERS, {"url": []}],
+        "x-roles": list(RECEIVE_ROLES),
+        "parameters": [
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "description": _WEBHOOK_PARTS[name],
+                "schema": {"type": "string"},
+            }
+            for name in ("provider", *parts)
+        ],
+        "requestBody": {
+            "required": True,
+            "description": f"At most {MAX_BODY} bytes",
+            "content": {
+                "application/json": {"schema": {}},
+                "application/xml": {"schema": {"type": "string"}},
+            },
+        },
+        "responses": {
+            "200": {"description": "Kept; the body is what the CRM wants to read"},
+            **{str(code): _ref(code) for code in (401, 403, 404, 413, 503)},
+        },
+    }
