@@ -118,6 +118,7 @@ def _decode(call: Call, visit: Visit, live_search: Callable[[], LiveSearch | Non
         visit.settle()
     if visit.renewed:
         # The settings were edited since this container read them: once more, with the new ones.
+        visit.renewed = False
         decoded = _decode_with_settings(call, visit, live_search)
     return decoded
 
