@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, lru_cache
 
 from centralino.adapters.aws import Client
 from centralino.adapters.store.dynamo import DynamoCallStore
@@ -31,10 +31,13 @@ if TYPE_CHECKING:
     from centralino.ports.queue import Claims, Queue
     from centralino.ports.secrets import Secrets
     from centralino.ports.store import ContactStore, TenantStore
+    from centralino.ports.tokens import TokenCache
     from centralino.ports.web import Web
 
 # Long enough for a handshake inside the region, too short to eat a call's time at a cold start.
 PRECONNECT_S = 0.3
+# A container may serve thousands of tenants; what it remembers has an end.
+MAX_TOKENS = 2_000
 # The text of every path that leads nowhere: which providers there are is nobody's business.
 NO_PROVIDER = "there is nothing at this path; webhooks go to /v1/crm/{provider}"
 
@@ -203,7 +206,25 @@ def crm(tenant: str, provider: str, country: str) -> Crm:
     if stored is None:
         raise NotFoundError(f"{tenant} is not connected to {provider}")
     known = secrets().read(tenant, provider)
-    return kind(Connection(provider, stored.account, known, country), web(stored.account))
+    return kind(
+        Connection(provider, stored.account, known, country),
+        web(stored.account),
+        tokens(tenant, provider, stored.account.get("base_url", "")),
+    )
+
+
+@lru_cache(maxsize=MAX_TOKENS)
+def tokens(tenant: str, provider: str, base_url: str) -> TokenCache:  # noqa: ARG001 - the cache's key
+    """Build the access token that all of the container's connections to a CRM share.
+
+    Args:
+        tenant: the tenant's id.
+        provider: the provider's slug.
+        base_url: the CRM's address: a token is never shown to another one.
+    """
+    from centralino.adapters.tokens import MemoryTokens  # noqa: PLC0415
+
+    return MemoryTokens()
 
 
 def web(account: Mapping[str, str]) -> Web:
