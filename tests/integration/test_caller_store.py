@@ -147,3 +147,20 @@ def test_keys_that_were_not_read_are_no_absent_ones() -> None:
     stores.dynamo.unprocessed = 1
     with pytest.raises(ThrottledError):
         Index(stores).callers.read([MILAN], MILAN)
+
+
+def test_a_call_reads_the_note_with_the_cards(index: Index) -> None:
+    index.save("hubspot:1", ROME)
+    index.callers.note_unknown(MILAN, until=index.now + 300)
+    read = index.stores.calls.read("acme", [MILAN, ROME], caller=MILAN, timeout_s=5)
+    assert (list(read.cards), read.unknown_until) == ([ROME], index.now + 300)
+    assert index.stores.calls.read("acme", [MILAN], timeout_s=5).unknown_until == 0
+
+
+def test_a_note_that_was_not_read_only_means_that_the_crms_are_asked() -> None:
+    stores = MemoryStores()
+    stores.dynamo.unprocessed = 1
+    read = Index(stores).stores.calls.read("acme", [MILAN], caller=MILAN, timeout_s=5)
+    assert (read.complete, read.unknown_until) == (True, 0)
+    stores.dynamo.unprocessed = 2
+    assert not stores.calls.read("acme", [MILAN], caller=MILAN, timeout_s=5).complete
