@@ -7,6 +7,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
@@ -75,9 +76,10 @@ class TestSalesforce(CrmContract):
     )
     step_ms = 1000
 
-    def sign(self, body: bytes, secret: str, *, at_s: float = NOW_S, event: str = "") -> Delivery:  # noqa: ARG002 - no time, no event
+    def sign(self, body: bytes, secret: str, *, at_s: float = NOW_S, event: str = "") -> Delivery:  # noqa: ARG002 - no time
         headers = {"content-type": "text/xml; charset=utf-8", "soapaction": '""'}
-        return Delivery("POST", f"{URL}/salesforce/{secret}", headers, body, secret, NOW_S)
+        url = f"{URL}/salesforce?secret={quote(secret)}"
+        return Delivery("POST", url, headers, body, event, NOW_S)
 
     def server(self) -> FakeSalesforce:
         return FakeSalesforce("3MVG9.consumer", "F00DCAFE1234", now_ms=int(LATER_S * 1000))
@@ -89,7 +91,18 @@ class TestSalesforce(CrmContract):
 
     def forgeries(self, delivery: Delivery) -> Iterator[tuple[str, Delivery]]:
         for junk in (*JUNK_HEADERS, self.secret[:-1], self.secret + "x", self.secret.upper()):
-            yield f"secret {junk[:20]!a}", delivery._replace(event=junk)
+            for text in (quote(junk, errors="surrogatepass"), junk):
+                forged = f"{URL}/salesforce?secret={text}"
+                yield f"secret {text[:20]!a}", delivery._replace(url=forged)
+        for url in (
+            f"{URL}/salesforce",
+            f"{URL}/salesforce/{self.secret}",
+            f"{URL}/salesforce?Secret={self.secret}",
+            f"{URL}/salesforce#secret={self.secret}",
+            f"{URL}/salesforce?secret={self.secret}&secret=x",
+            f"https://[x?secret={self.secret}",
+        ):
+            yield url.replace(self.secret, "..."), delivery._replace(url=url)
         yield "another secret", self.sign(delivery.body, self.other_secret)
         organisation = f"<OrganizationId>{ORGANISATION}</OrganizationId>".encode()
         for name, other in {

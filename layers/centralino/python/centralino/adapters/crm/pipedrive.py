@@ -15,7 +15,7 @@ import binascii
 import hmac
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from centralino.domain.contact import MAX_NUMBERS, Contact, ContactNumber
@@ -76,13 +76,19 @@ class Adapter(Crm):
     webhook is to send.
     """
 
-    slug = "pipedrive"
+    slug: ClassVar[str] = "pipedrive"
     # The bin lists nothing, and after 30 days it is empty.
     lists_deletions = False
-    needs = {  # noqa: RUF012 - the port says what it is
+    needs: ClassVar[Mapping[str, str]] = {
         "account.base_url": "your address there, as https://acme.pipedrive.com",
+        "account.webhook_user?": "the user that the webhook sends, centralino without it",
         "secrets.api_token": "the API token of a user who sees all contacts (personal preferences)",
     }
+    setup: ClassVar[tuple[str, ...]] = (
+        "as a user who sees everybody make a webhook in Settings > Tools and apps > Webhooks",
+        "version 2, event action *, event object person",
+        "endpoint {url}, HTTP auth username centralino, password {secret}",
+    )
 
     # Inbound -------------------------------------------------------------------------------------
 

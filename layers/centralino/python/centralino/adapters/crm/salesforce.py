@@ -15,8 +15,8 @@ import hmac
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from centralino.domain.contact import Contact, ContactNumber
 from centralino.domain.errors import (
@@ -125,11 +125,11 @@ class Adapter(Crm):
     characters), `objects` (which of `Contact,Lead,Account`; all of them without it).
     Secrets: `client_id` and `client_secret` of a connected app with the client credentials flow;
     `refresh_token`, for one that has the refresh token flow instead; `webhook_secrets`, which the
-    URL ends with.
+    URL has as `?secret=` (the query is kept neither in a log nor in the queue).
     """
 
-    slug = "salesforce"
-    needs = {  # noqa: RUF012 - the port says what it is
+    slug: ClassVar[str] = "salesforce"
+    needs: ClassVar[Mapping[str, str]] = {
         "account.base_url": "your My Domain address, as https://acme.my.salesforce.com",
         "account.organization_id": "the organisation's id (Setup, Company Information)",
         "account.objects?": "which of Contact,Lead,Account to read; all without it",
@@ -137,6 +137,13 @@ class Adapter(Crm):
         "secrets.client_secret": "its consumer secret",
         "secrets.refresh_token?": "only without the client credentials flow",
     }
+
+    setup: ClassVar[tuple[str, ...]] = (
+        "in Setup > Outbound Messages make one for each of Contact, Lead and Account",
+        "its only field Id, without the session id, endpoint {url}?secret={secret}",
+        "in Setup > Flows make a record-triggered flow for each of the three",
+        "it starts when a record is created or updated, after the save, and sends the message",
+    )
 
     def __init__(
         self,
@@ -154,11 +161,14 @@ class Adapter(Crm):
     # Inbound -------------------------------------------------------------------------------------
 
     def verify(self, delivery: Delivery) -> None:
-        """Compare the URL's last part with our secrets, and the organisation with ours."""
-        shown = delivery.event.encode(errors="surrogatepass")
+        """Compare the URL's `secret` with ours, and the organisation."""
+        try:
+            shown = dict(parse_qsl(urlsplit(delivery.url).query)).get("secret", "")
+        except ValueError:
+            shown = ""
         found = False
         for secret in self.connection.webhook_secrets():
-            found |= hmac.compare_digest(secret.encode(errors="surrogatepass"), shown)
+            found |= hmac.compare_digest(_bytes(secret), _bytes(shown))
         ours = long_id(str(self.connection.account.get("organization_id") or ""))
         # The body is looked at only for those who know the secret.
         if not (found and ours and ours == long_id(_organisation(delivery.body))):
@@ -716,3 +726,7 @@ def _written(milliseconds: int, *, milliseconds_too: bool = False) -> str:
 def _written_zone(milliseconds: int) -> str:
     """Return a time as the list of what was deleted wants it."""
     return f"{_written(milliseconds).removesuffix('Z')}+00:00"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
