@@ -7,6 +7,8 @@
 | `CENTRALINO_TABLE` | the DynamoDB table's name, for what goes straight to it |
 | `CENTRALINO_TENANT` | the tenant, for what goes straight to the table |
 | `CENTRALINO_SECRETS` | where secrets of CRMs are, as `/centralino/prod`, for `crm` |
+| `CENTRALINO_BUCKET` | the stack's bucket, for imports through S3 |
+| `CENTRALINO_QUEUE_URL` | the worker's queue, for the same |
 | `AWS_*` | region and credentials, as for any tool of AWS |
 """
 
@@ -24,6 +26,7 @@ import typer
 
 from centralino import bootstrap
 from centralino.adapters.aws import Client
+from centralino.adapters.objects import S3Objects
 from centralino.adapters.web import HttpWeb, Reach
 from centralino_cli.aws import SessionEnvironment, boto3_session
 from centralino_cli.service import Service
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
     from centralino.adapters.store.sender import Sender
     from centralino.ports.crm import Connection, Crm
+    from centralino.ports.objects import Objects
     from centralino.ports.web import Web
     from centralino_cli.aws import Session
 
@@ -76,6 +80,7 @@ class Desk:
         aws: builds a client of another service of AWS from its name and an environment.
         web: builds what asks a CRM.
         crm_class: returns a CRM provider's class by its name.
+        objects: opens a bucket by its name.
         now: the time, seconds since 1970.
         sleep: waits some seconds.
     """
@@ -91,6 +96,7 @@ class Desk:
         aws: Callable[[str, Mapping[str, str]], Sender] | None = None,
         web: Callable[[Connection], Web] | None = None,
         crm_class: Callable[[str], type[Crm]] = bootstrap.crm_class,
+        objects: Callable[[str], Objects] = S3Objects,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -100,6 +106,7 @@ class Desk:
         self.dynamodb = dynamodb or _client
         self.web = web or _web
         self.crm_class = crm_class
+        self.objects = objects
         self.now = now
         self.sleep = sleep
         self._session = session

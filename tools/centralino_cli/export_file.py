@@ -11,18 +11,17 @@ from io import TextIOWrapper
 from itertools import chain, islice
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from centralino.application.csv_rows import MAX_CELL, csv_rows, plain_column
 from centralino.application.import_contacts import Row
 from centralino.domain.errors import PayloadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _CHUNK = 1 << 16
-# One record of a JSON file, and one cell of a CSV file, in characters: notes are long, but a quote
-# that is never closed would take in the whole file.
+# One record of a JSON file, in characters.
 _MAX_RECORD = 1 << 24
-_MAX_CELL = 1 << 20
 _DELIMITERS = ",;\t|"
 # Under which name an API's answer has its records: Salesforce, HubSpot, Graph, Google, Odoo.
 _LISTS = ("records", "results", "value", "connections", "result", "data")
@@ -120,17 +119,13 @@ def _is_in(file: IO[bytes], encoding: str) -> bool:
     return True
 
 
-def _plain(column: str) -> str:
-    return " ".join(column.lstrip("\ufeff").split()).lower()
-
-
 # --- CSV ------------------------------------------------------------------------------------------
 
 
 def _open_csv(
     text: TextIOWrapper, start: str, encoding: str, position: Callable[[], int]
 ) -> ExportFile:
-    csv.field_size_limit(_MAX_CELL)
+    csv.field_size_limit(MAX_CELL)
     first = _QUOTED.sub("", start).partition("\n")[0].rstrip("\r")
     # Excel can be told which delimiter it is: https://support.microsoft.com, "sep=".
     said = first[4:5] if first.lower().startswith("sep=") else ""
@@ -139,36 +134,10 @@ def _open_csv(
     delimiter = said or max(_DELIMITERS, key=first.count)
     numbered = enumerate(csv.reader(text, delimiter=delimiter), 2 if said else 1)
     header = next((cells for _, cells in numbered if any(map(str.strip, cells))), [])
-    columns = [_plain(column) for column in header]
+    columns = [plain_column(column) for column in header]
     if not any(columns):
         raise PayloadError("file", "CSV with a header, or JSON; it is empty")
-    return ExportFile(encoding, delimiter, header, columns, _csv_rows(numbered, columns), position)
-
-
-def _csv_rows(numbered: Iterable[tuple[int, list[str]]], columns: Sequence[str]) -> Iterator[Row]:
-    width = len(columns)
-    once = len(set(columns)) == width
-    for number, cells in numbered:
-        if not any(cells):
-            continue
-        problem = ""
-        if len(cells) > width and any(cells[width:]):
-            problem = (
-                f"row: expected {width} cells as the header has, not {len(cells)}; is there a "
-                "delimiter in a cell without quotes?"
-            )
-        # Spreadsheets leave out what is empty at the end of a row.
-        pairs = zip(columns, cells, strict=False)
-        named = dict(pairs) if once else _first_of_each(pairs)
-        yield Row(number, named, cells, problem)
-
-
-def _first_of_each(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return column -> cell; of several columns of one name the first that is not empty."""
-    named: dict[str, str] = {}
-    for column, cell in pairs:
-        named[column] = named.get(column) or cell
-    return named
+    return ExportFile(encoding, delimiter, header, columns, csv_rows(numbered, columns), position)
 
 
 # --- JSON -----------------------------------------------------------------------------------------
@@ -196,7 +165,7 @@ def _flat(record: Mapping[str, Any], before: str = "", depth: int = 0) -> Iterat
     A list of texts is one cell as well, separated by `;`.
     """
     for key, value in record.items():
-        name = f"{before}{_plain(str(key))}"
+        name = f"{before}{plain_column(str(key))}"
         if isinstance(value, list):
             if value and all(isinstance(entry, str) for entry in value):
                 yield name, ";".join(value)

@@ -25,6 +25,7 @@ from centralino_cli.http_writer import HttpWriter
 from centralino_cli.import_map import build_map, listed
 from centralino_cli.import_report import OUTCOMES, Report
 from centralino_cli.options import AsJson, Key, Table, Url
+from centralino_cli.s3_import import Place, find_place, import_via_s3, local_copy, manifest_of
 from centralino_cli.service import path_of
 from centralino_cli.show import print_fields, print_json
 
@@ -46,7 +47,9 @@ class Goal(NamedTuple):
 
 def import_file(  # noqa: PLR0913, PLR0917 - options
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A CSV or JSON export.", metavar="FILE")],
+    file: Annotated[
+        str, typer.Argument(help="A CSV or JSON export, or s3://BUCKET/KEY.", metavar="FILE")
+    ],
     mapping: Annotated[
         list[str] | None,
         typer.Option(
@@ -87,6 +90,19 @@ def import_file(  # noqa: PLR0913, PLR0917 - options
     tenant: Annotated[
         str, typer.Option(metavar="ID", help="With --table; else CENTRALINO_TENANT.")
     ] = "",
+    via_s3: Annotated[  # noqa: FBT002 - an option
+        bool,
+        typer.Option("--via-s3", help="Let the worker do it, piece by piece; for large files."),
+    ] = False,
+    wait: Annotated[  # noqa: FBT002 - an option
+        bool, typer.Option("--wait/--no-wait", help="With --via-s3: wait for the worker.")
+    ] = True,
+    bucket: Annotated[
+        str, typer.Option(metavar="NAME", help="With --via-s3; else CENTRALINO_BUCKET.")
+    ] = "",
+    queue: Annotated[
+        str, typer.Option(metavar="URL", help="With --via-s3; else CENTRALINO_QUEUE_URL.")
+    ] = "",
     as_json: AsJson = False,  # noqa: FBT002 - an option
 ) -> None:
     """Import contacts from an export of HubSpot, Odoo, Salesforce, Google Contacts or Outlook.
@@ -95,23 +111,34 @@ def import_file(  # noqa: PLR0913, PLR0917 - options
     table, which is faster. Running it again writes nothing that is unchanged. Rejected rows are in
     FILE.rejected.csv, numbers that can't be looked up in FILE.numbers.csv. Exit code 3: some rows
     were rejected.
+
+    With --via-s3, and for a file that lies in S3, the stack's worker does it, so it goes on when
+    this machine is off; what was rejected is then in the bucket. Such rows need a record id.
     """
     desk = find_desk(context)
-    calendar = Calendar(datetime.fromtimestamp(desk.now(), UTC), _zone(timezone), day_first)
+    zone = _zone(timezone)
+    calendar = Calendar(datetime.fromtimestamp(desk.now(), UTC), zone, day_first)
+    if via_s3 or file.startswith("s3://"):
+        if dry_run:
+            raise CommandError("--dry-run: a trial reads the file here: leave --via-s3 out", USAGE)
+        way = _Way(mapping or [], export, source, timezone, day_first, encoding, wait)
+        _through_s3(desk, file, way, find_place(desk, bucket, queue), (table, tenant), as_json)
+        return
+    path = Path(file)
     with ExitStack() as resources:
         try:
-            opened = resources.enter_context(open_export(file, encoding))
+            opened = resources.enter_context(open_export(path, encoding))
         except OSError as error:
             raise CommandError(f"FILE: {error.strerror}: {file}", USAGE) from error
         kind, columns = _columns(opened, mapping or [], export, source)
         goal = _goal(desk, resources, (url, key), (table, tenant), threads, dry=dry_run)
         say(
-            f"{file.name}: {kind.name if kind else 'mapped'}, source {columns.source}, "
+            f"{path.name}: {kind.name if kind else 'mapped'}, source {columns.source}, "
             f"{opened.encoding}, {_DELIMITER_NAMES.get(opened.delimiter, opened.delimiter)}"
             f"; {'a trial, nothing is written' if dry_run else f'to {goal.name}'}"
         )
         report = resources.enter_context(
-            Report(file, opened.header, opened.delimiter, opened.position, dry=dry_run)
+            Report(path, opened.header, opened.delimiter, opened.position, dry=dry_run)
         )
         try:
             import_contacts(opened.rows, columns, calendar, goal.writers, report)
@@ -121,6 +148,57 @@ def import_file(  # noqa: PLR0913, PLR0917 - options
             raise
     _tell(report, goal, dry_run=dry_run, as_json=as_json)
     if report.counts["rejected"]:
+        raise typer.Exit(REJECTED)
+
+
+class _Way(NamedTuple):
+    """How a file is to be read, as the options say it."""
+
+    mapping: Sequence[str]
+    export: str
+    source: str
+    zone: str
+    day_first: bool | None
+    encoding: str
+    wait: bool
+
+
+def _through_s3(  # noqa: PLR0913, PLR0917 - options
+    desk: Desk,
+    file: str,
+    way: _Way,
+    place: Place,
+    where: tuple[str, str],
+    as_json: bool,  # noqa: FBT001 - an option
+) -> None:
+    """Let the worker import a file."""
+    table, tenant = desk.table(where[0]), desk.tenant(where[1])
+    if not table:
+        raise CommandError("--table or CENTRALINO_TABLE: expected the DynamoDB table's name", USAGE)
+    if DynamoTenantStore(desk.client(), table, tenant).settings() is None:
+        raise NotFoundError(f"there is no tenant {tenant} in the table {table}")
+    with local_copy(place, file, way.encoding) as path, open_export(path, "utf-8") as opened:
+        kind, columns = _columns(opened, way.mapping, way.export, way.source)
+        exports = known_exports()
+        slug = next((name for name, export in exports.items() if export is kind), "")
+        manifest = manifest_of(
+            opened, slug, columns, zone=way.zone, day_first=way.day_first, now_s=desk.now()
+        )
+        say(f"{file}: {kind.name if kind else 'mapped'}, source {columns.source}")
+        result = import_via_s3(desk, place, tenant, path, opened, manifest, wait=way.wait)
+    if as_json:
+        print_json(result)
+    else:
+        names = ("import", "pieces", "sent", *OUTCOMES)
+        print_fields(
+            [
+                *((name, result.get(name) or "") for name in names),
+                ("numbers that can't be looked up", result.get("unindexed_numbers") or ""),
+                ("rejected rows are in", result.get("rejected_file", "")),
+                ("those numbers are in", result.get("numbers_file", "")),
+            ]
+        )
+    if result.get("rejected"):
         raise typer.Exit(REJECTED)
 
 

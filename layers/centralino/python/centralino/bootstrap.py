@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from centralino.ports.connections import ConnectionList, ConnectionStore
     from centralino.ports.crm import Crm
     from centralino.ports.live_search import LiveSearch
+    from centralino.ports.objects import Objects
     from centralino.ports.queue import Claims, Queue
     from centralino.ports.secrets import Secrets
     from centralino.ports.store import ContactStore, TenantStore
@@ -159,6 +160,14 @@ def claims() -> Claims:
     from centralino.adapters.claims import S3Claims  # noqa: PLC0415
 
     return S3Claims(os.environ.get("CENTRALINO_BUCKET", ""))
+
+
+@cache
+def objects() -> Objects:
+    """Build the bucket of files that are imported."""
+    from centralino.adapters.objects import S3Objects  # noqa: PLC0415
+
+    return S3Objects(os.environ.get("CENTRALINO_BUCKET", ""))
 
 
 def crm_class(provider: str) -> type[Crm]:

@@ -138,12 +138,14 @@ class _Line:
             self._stopped.set()
 
 
-def import_contacts(
+def import_contacts(  # noqa: PLR0913 - what an import depends on
     rows: Iterable[Row],
     columns: RowMap,
     calendar: Calendar,
     writers: Sequence[BulkWriter],
     report: Callable[[Sequence[Fate]], None],
+    *,
+    piece: bool = False,
 ) -> None:
     """Import contacts, each under its source's record id and version.
 
@@ -156,6 +158,8 @@ def import_contacts(
         calendar: how times in the rows are read.
         writers: at least one; each works in a thread of its own.
         report: told what became of the rows, some at a time, in any order, by one thread at a time.
+        piece: these are not all rows of the file. A row without a record id is rejected then: its
+            made-up id could be that of a namesake in another piece.
 
     Raises:
         CentralinoError: a writer sees no point in going on.
@@ -165,7 +169,7 @@ def import_contacts(
     try:
         size = min(writer.batch_size for writer in writers)
         batch = _Batch([], [])
-        for mapped in _mapped(rows, columns, calendar):
+        for mapped in _mapped(rows, columns, calendar, piece=piece):
             if isinstance(mapped, Fate):
                 line.report([mapped])
                 continue
@@ -183,7 +187,7 @@ def import_contacts(
 
 
 def _mapped(
-    rows: Iterable[Row], columns: RowMap, calendar: Calendar
+    rows: Iterable[Row], columns: RowMap, calendar: Calendar, *, piece: bool
 ) -> Iterator[Fate | tuple[Row, Contact]]:
     """Map rows to contacts, and see to it that no two of them have the same id.
 
@@ -199,6 +203,11 @@ def _mapped(
             contact, made_up_id = map_row(row.cells, columns, calendar)
         except PayloadError as error:
             yield Fate(row, "rejected", problem=str(error))
+            continue
+        if piece and made_up_id:
+            yield Fate(
+                row, "rejected", problem="record id: expected one in a file that is cut to pieces"
+            )
             continue
         content = hash(contact)
         for contact_id in _ids(contact.id):
