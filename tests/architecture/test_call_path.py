@@ -55,8 +55,8 @@ class Store:
     def read(self, tenant, numbers, *, key_hash="", caller="", timeout_s):
         holder = Holder("a:1", parts={parts!r})
         return Read(
-            {{number: Card(number, (holder,), 1) for number in numbers[:1]}},
-            TenantItems(Settings("demo"), ApiKey(key_hash, "pbx")),
+            {{number: Card(number, (holder,), 1) for number in numbers[:{known}]}},
+            TenantItems(Settings("demo", crms=("odoo",)), ApiKey(key_hash, "pbx")),
             True,
         )
 
@@ -74,7 +74,7 @@ print(json.dumps([answer["headers"]["x-centralino-outcome"], answer["body"], sor
 """
 
 
-def decode(number: str) -> tuple[str, str, set[str]]:
+def decode(number: str, *, known: bool = True) -> tuple[str, str, set[str]]:
     """Decode one caller in a fresh process; returns outcome, label and the modules imported."""
     from centralino.domain.naming import name_contact  # noqa: PLC0415 - not on the call path
 
@@ -82,6 +82,7 @@ def decode(number: str) -> tuple[str, str, set[str]]:
         path=[str(ROOT / "functions/lookup"), str(LAYER)],
         parts=name_contact("Mario", "Rossi", "").parts,
         number=number,
+        known=int(known),
     )
     outcome, label, modules = run(script)
     return outcome, label, set(modules)
@@ -92,7 +93,13 @@ def run(script: str) -> list[Any]:
     done = subprocess.run(
         # -I -S: neither this checkout's environment nor its start-up files
         [sys.executable, "-I", "-S", "-c", script],
-        env={"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:9", "AWS_REGION": "eu-south-1"},
+        env={
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+            "AWS_REGION": "eu-south-1",
+            "AWS_ACCESS_KEY_ID": "AKID",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "CENTRALINO_SEARCH_FUNCTION": "search:live",
+        },
         capture_output=True,
         text=True,
         check=True,
@@ -108,6 +115,16 @@ def test_a_decode_imports_nothing_that_it_does_not_need(number: str) -> None:
     assert (outcome, label) == ("hit", "Mario Rossi")
     assert modules & FORBIDDEN == set()
     assert "centralino.application.decode_caller" in modules
+    # The tenant has a CRM, and the caller is in the index all the same.
+    assert {module for module in modules if module.endswith("live_search")} == set()
+
+
+def test_asking_the_crms_imports_nothing_that_a_caller_should_not_wait_for() -> None:
+    outcome, _, modules = decode("0244556677", known=False)
+
+    assert outcome == "degraded"  # nobody listens where the function should be
+    assert modules & FORBIDDEN == set()
+    assert "centralino.adapters.live_search" in modules
 
 
 # `urllib.parse` imports the first, a time in ISO 8601 needs the second, and the port of CRMs the
