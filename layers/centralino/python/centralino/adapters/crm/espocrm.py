@@ -62,9 +62,11 @@ class Adapter(Crm):
         "secrets.webhook_secrets?": "the secret keys of all its webhooks",
     }
     setup = (
-        "Create a webhook for each of Contact.create, Contact.update and Contact.delete,",
-        "with the URL {url}/Contact.create and so on; the same for Lead and Account",
-        "Give us the secret key of every one of them (webhook_secrets)",
+        (
+            "in Administration > Webhooks make one for each of Contact.create, Contact.update and "
+            "Contact.delete, its URL {url}/Contact.create and so on; the same for Lead and Account"
+        ),
+        "then connect again with the secret keys of all of them: webhook_secrets, a list",
     )
 
     def verify(self, delivery: Delivery) -> None:

@@ -1,7 +1,7 @@
-"""Any CRM or ERP that can send Standard Webhooks with our own contact JSON; `docs/crm.md` has it.
+"""A CRM or ERP of one's own: Standard Webhooks with our contact JSON; addresses to ask, if any.
 
-It may also offer addresses to read, search and list contacts; those are templates in the
-connection's settings.
+`docs/crm.md` has the JSON. Where contacts are read, searched and listed, if anywhere, are templates
+in the connection's settings.
 
 Standard Webhooks: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -83,9 +83,8 @@ class Adapter(Crm):
         "secrets.token?": "what we show there, as a bearer token",
     }
     setup = (
-        "Let your system send Standard Webhooks to {url}",
+        "let your system send Standard Webhooks with the contact JSON of docs/crm.md to {url}",
         "signed with the secret {secret}",
-        "with the contact JSON that docs/crm.md describes",
     )
     kept_headers = ("webhook-id",)
 

@@ -107,7 +107,7 @@ class Adapter(Crm):
         "secrets.webhook_secrets": "the app's client secret",
     }
     setup = (
-        "In the app's webhook settings set the target URL {url}",
+        "in the app's webhook settings set the target URL {url}",
         "subscribe to contact and company creation, deletion, merge, restore and privacy deletion",
         "subscribe to changes of phone, mobilephone, firstname, lastname, company and name",
     )
