@@ -63,6 +63,7 @@ class FakeSalesforce(FakeCrm):
         hidden: fields and objects that the user may not see.
         tokens: the access tokens that are good.
         refresh_token: the one that is good, if the app has that flow.
+        rotates: whether each renewal uses it up and gives the next.
         ends_others: whether a renewal ends the tokens before it.
         renewals: how often a token was given.
     """
@@ -77,6 +78,7 @@ class FakeSalesforce(FakeCrm):
         self.hidden: set[str] = set()
         self.tokens: set[str] = set()
         self.refresh_token = ""
+        self.rotates = True
         self.ends_others = False
         self.renewals = 0
         self._numbers = count(1)
@@ -128,7 +130,8 @@ class FakeSalesforce(FakeCrm):
         if form["grant_type"] == "refresh_token":
             if not self.refresh_token or form["refresh_token"] != self.refresh_token:
                 return reply({"error": "invalid_grant", "error_description": "expired"}, 400)
-            self.refresh_token = answer["refresh_token"] = f"refresh-{next(self._numbers)}"
+            if self.rotates:
+                self.refresh_token = answer["refresh_token"] = f"refresh-{next(self._numbers)}"
         elif form["grant_type"] != "client_credentials" or self.refresh_token:
             return reply({"error": "unsupported_grant_type"}, 400)
         if self.ends_others:

@@ -560,6 +560,20 @@ def test_a_refresh_token_that_is_used_up_each_time_is_followed_by_the_next(
         assert fake.renewals == turn
 
 
+def test_an_app_that_uses_up_its_refresh_tokens_is_refused_when_it_is_connected(
+    contract: TestSalesforce, fake: FakeSalesforce
+) -> None:
+    # The next container would begin with one that is used up.
+    fake.refresh_token = "refresh-0"
+    with pytest.raises(PayloadError) as caught:
+        connected(contract, fake, secrets={"refresh_token": "refresh-0"}).check()
+    assert caught.value.field == "secrets.refresh_token"
+    assert "refresh-" not in str(caught.value)
+    fake.refresh_token, fake.rotates = "refresh-9", False
+    crm = connected(contract, fake, secrets={"refresh_token": "refresh-9"})
+    assert crm.check() == "Acme (Salesforce)"
+
+
 def test_many_at_once_share_one_renewal(contract: TestSalesforce, fake: FakeSalesforce) -> None:
     # A second renewal would end the token of the first, and fail with its refresh token.
     fake.refresh_token, fake.ends_others = "refresh-0", True

@@ -9,6 +9,10 @@ What a renewal does to what was there before is the CRM's choice, and the worst 
   whoever waited takes what it brought.
 - The next refresh token has to be kept before anything else is done: if it is lost, an operator
   has to authorise us anew. Only the client credentials grant has nothing to lose.
+
+Containers share nothing but the connection's secrets, which no function may write. So a provider
+whose CRM rotates refresh tokens has to refuse such a connection when it is made; within a container
+the rules above hold for threads.
 """
 
 from __future__ import annotations

@@ -343,6 +343,12 @@ class Adapter(Crm):
                 raise PayloadError(
                     "account.objects", f"objects that this user may read, {kind} is not"
                 ) from error
+        given = self.connection.secret("refresh_token")
+        if given and self._token(None).refresh != given:
+            # It is used up by now. No function may keep the next one where others find it.
+            raise PayloadError(
+                "secrets.refresh_token", "a new one, once the app's refresh token rotation is off"
+            )
         return f"{_text(rows[0]['Name'])[:100]} (Salesforce)"
 
     def _objects(self) -> tuple[str, ...]:
