@@ -321,6 +321,17 @@ class LambdaEmulator:
             raise FunctionFailedError(json.dumps(returned))
         return returned
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop the function and all of its threads, as Lambda does between two calls."""
+        if not self._process:
+            raise FunctionFailedError("it is not running")
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self._process.pid, signal.SIGCONT)
+
     def log(self) -> str:
         """Return what the function and the emulator have written so far."""
         self._log.seek(0)

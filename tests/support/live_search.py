@@ -1,0 +1,230 @@
+"""A whole live search on loopback: the lookup and the search as Lambda runs them, and a CRM.
+
+Lambda's own part, invoking one function from the other, is played by `Invocations`: as there, the
+function goes on when its caller has hung up. What it cannot show is a second container.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from contextlib import ExitStack, closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, NamedTuple, Self
+from urllib.parse import urlencode
+
+from centralino.adapters.aws import Client
+from centralino.adapters.store.connections import DynamoConnectionStore
+from centralino.adapters.store.dynamo import DynamoCallStore
+from centralino.domain.settings import Line, Settings
+from tests.support import lambda_emulator
+from tests.support.crm.generic import ACCOUNT, TOKEN, FakeErp
+from tests.support.lambda_emulator import LambdaEmulator
+from tests.support.tenants import make_tenant
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.crm import Fault, Reply, Request
+    from tests.support.dynamodb_local import DynamoDBLocal
+
+PATIENCE_S = 2.7
+NEVER_S = 30.0
+# A late answer that isn't there by then won't come.
+LATEST_S = 20.0
+_PROVIDER = "generic"
+
+
+class SlowErp(FakeErp):
+    """A CRM that takes its time.
+
+    Attributes:
+        takes_s: seconds before it looks at a search.
+        searches: how many it was asked for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.takes_s = 0.0
+        self.searches = 0
+
+    def handle(self, request: Request) -> tuple[Reply, Fault]:
+        """Wait, then answer."""
+        self.searches += request.path == "/api/search"
+        self.wait(self.takes_s)
+        return super().handle(request)
+
+
+class Invocations:
+    """What invokes the search for the lookup; a context manager.
+
+    Attributes:
+        kinds: the invocations' types, in order.
+    """
+
+    def __init__(self, function: LambdaEmulator) -> None:
+        self.kinds: list[str] = []
+        self._function = function
+        self._one = threading.Lock()  # the emulator is one container
+        self._threads: list[threading.Thread] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            timeout = NEVER_S
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                kind = self.headers["x-amz-invocation-type"]
+                outer.kinds.append(kind)
+                answer, status = b"", 202
+                if kind == "Event":
+                    outer.later(body)
+                else:
+                    answer, status = outer.invoke(body), 200
+                try:
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(answer)))
+                    self.end_headers()
+                    self.wfile.write(answer)
+                except OSError:
+                    self.close_connection = True  # the caller has given up
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}
+        )
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What leads the lookup here."""
+        return {
+            "AWS_ENDPOINT_URL_LAMBDA": f"http://127.0.0.1:{self._server.server_port}",
+            "CENTRALINO_SEARCH_FUNCTION": "search-crm:live",
+        }
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        for thread in self._threads:
+            thread.join()
+        self._server.server_close()
+
+    def invoke(self, body: bytes) -> bytes:
+        """Invoke the search; what it returns is the answer's body."""
+        with self._one:
+            return json.dumps(self._function.invoke(json.loads(body))).encode()
+
+    def later(self, body: bytes) -> None:
+        """Invoke the search behind the answer."""
+        thread = threading.Thread(target=self.invoke, args=(body,))
+        self._threads.append(thread)
+        thread.start()
+
+
+class Answer(NamedTuple):
+    """What the PBX got, and after how long."""
+
+    outcome: str
+    label: str
+    seconds: float
+
+
+class Stage:
+    """A tenant with a CRM behind the two functions; a context manager.
+
+    Args:
+        dynamodb: where the table is made.
+        directory: for the file of secrets.
+        live_search_s: how long a call waits for the CRM; a PBX waits for 2.7 s.
+
+    Attributes:
+        crm: the CRM.
+        lookup: the lookup, running.
+        search: the search, running.
+        invocations: what leads from one to the other.
+    """
+
+    def __init__(
+        self, dynamodb: DynamoDBLocal, directory: Path, *, live_search_s: float = 10.0
+    ) -> None:
+        self._dynamodb = dynamodb
+        self._directory = directory
+        self._settings = Settings(
+            "acme",
+            line=Line(country="IT", area_code="02", decode_timeout_s=PATIENCE_S),
+            crms=(_PROVIDER,),
+            live_search_s=live_search_s,
+        )
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as started:
+            self.crm = started.enter_context(SlowErp())
+            table = self._dynamodb.create_table()
+            client = started.enter_context(closing(Client("dynamodb", env=self._dynamodb.env)))
+            tenant = make_tenant(client, table, self._settings)
+            self._key = tenant.keys["pbx"]
+            account = {**ACCOUNT, "base_url": self.crm.url, "allow_private": "true"}
+            DynamoConnectionStore(client, table, "acme").save(_PROVIDER, account, now_s=time.time())
+            secrets = self._directory / "secrets.json"
+            secrets.write_text(json.dumps({f"acme/crm/{_PROVIDER}": {"token": TOKEN}}))
+            env = {
+                **self._dynamodb.env,
+                "CENTRALINO_TABLE": table,
+                "CENTRALINO_SECRETS": f"file:{secrets}",
+            }
+            found = lambda_emulator.artifact("SearchCrmFunction")
+            self.search = started.enter_context(
+                LambdaEmulator(found.task, found.opt, env, timeout_s=15)
+            )
+            self.invocations = started.enter_context(Invocations(self.search))
+            found = lambda_emulator.artifact("LookupFunction")
+            env |= self.invocations.env
+            self.lookup = started.enter_context(LambdaEmulator(found.task, found.opt, env))
+            self._calls = DynamoCallStore(client, table)
+            self._open = started.pop_all()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self._open.__exit__(*details)  # type: ignore[arg-type]
+
+    def ask(self, number: str) -> Answer:
+        """Call, as a PBX does."""
+        event = {
+            "version": "2.0",
+            "rawPath": "/v1/lookup",
+            "rawQueryString": urlencode({"number": number}),
+            "headers": {"x-api-key": self._key},
+            "requestContext": {
+                "http": {"method": "GET", "path": "/v1/lookup", "sourceIp": "127.0.0.1"},
+                "timeEpoch": int(time.time() * 1000),
+            },
+            "isBase64Encoded": False,
+        }
+        before = time.perf_counter()
+        returned = self.lookup.invoke(event)
+        seconds = time.perf_counter() - before
+        return Answer(returned["headers"]["x-centralino-outcome"], returned["body"], seconds)
+
+    def is_indexed(self, number: str) -> bool:
+        """Tell whether somebody is found under a number now."""
+        return number in self._calls.read("acme", [number], timeout_s=5).cards
+
+    def becomes_indexed(self, number: str, within_s: float = LATEST_S) -> bool:
+        """Wait until somebody is found under a number; tell whether that happened."""
+        give_up_at = time.monotonic() + within_s
+        while time.monotonic() < give_up_at:
+            if self.is_indexed(number):
+                return True
+            time.sleep(0.05)
+        return False
