@@ -18,10 +18,12 @@ import json
 import traceback
 from abc import ABC, abstractmethod
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import pytest
 
+from centralino.application.apply_hints import apply_hints
 from centralino.domain.contact import ID_PATTERN, NUMBER_KINDS
 from centralino.domain.errors import (
     CredentialsError,
@@ -45,6 +47,7 @@ from tests.support.crm import (
     throttled,
     truncated,
 )
+from tests.support.memory_store import MemoryStores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -235,6 +238,16 @@ class CrmContract(ABC):
             "signed with another secret",
             self.sign(delivery.body, self.other_secret, event=delivery.event),
         )
+
+    def event_of(self, kind: str, person: Person, at_ms: int) -> tuple[bytes, str] | None:  # noqa: ARG002
+        """Return the body of an event and the `event` of its URL; None leaves a test out.
+
+        Args:
+            kind: `created`, `changed` or `deleted`.
+            person: as it is after the event, or was before its deletion.
+            at_ms: when it happened, milliseconds since 1970.
+        """
+        return None
 
     # What the tests below share ------------------------------------------------------------------
 
@@ -502,6 +515,58 @@ class CrmContract(ABC):
         body = self.any_delivery().body
         for event in ("", "x", "../..", "\u00e8", "A" * 10_000, "%00"):
             self.parse_anything(crm, self.sign(body, self.secret, event=event))
+
+    @pytest.mark.parametrize("seed", range(10))
+    def test_deliveries_in_any_order_and_twice_end_as_the_crm_has_it(
+        self, fake: FakeCrm, asking: Crm, seed: int
+    ) -> None:
+        kept, gone = fake.record(1), fake.record(2)
+        before = Person(kept, "+39 06 1234567", NOW_MS - 240_000)
+        after = Person(kept, "+39 02 4455 6677", NOW_MS - 180_000, last_name="Neri")
+        deleted = Person(gone, "+39 06 7654321", NOW_MS - 200_000)
+        events = [
+            self.event_of("created", before, before.modified_ms),
+            self.event_of("changed", after, after.modified_ms),
+            self.event_of("created", deleted, deleted.modified_ms),
+            self.event_of("deleted", deleted, NOW_MS - 150_000),
+        ]
+        told = [event for event in events if event is not None]
+        if not told:
+            pytest.skip("this product's events are not made here")
+        assert len(told) == len(events)
+        for person in (before, after, deleted):
+            fake.save(person)
+        fake.delete(gone, NOW_MS - 150_000)
+        stores = MemoryStores()
+        stores.create_tenant("acme")
+        store = stores.contacts("acme")
+        order = told * 2
+        Random(seed).shuffle(order)
+        for body, event in order:
+            delivery = self.sign(body, self.secret, event=event)
+            asking.verify(delivery)
+            applied = apply_hints(
+                store,
+                asking,
+                asking.parse(delivery).hints,
+                Line(country="IT"),
+                received_at_ms=NOW_MS,
+                now_ms=lambda: NOW_MS,
+                renew=lambda: asking,
+            )
+            assert (applied.problems, applied.error) == ((), None)
+        contact = store.get(f"{self.slug()}:{kept}")
+        assert contact is not None
+        assert (contact.last_name, [entry.indexed for entry in contact.numbers]) == (
+            "Neri",
+            [NUMBER],
+        )
+        assert store.get(f"{self.slug()}:{gone}") is None
+        holders = {
+            number: [holder.id for holder in store.holders(number).holders]
+            for number in (NUMBER, "+39061234567", "+39067654321")
+        }
+        assert holders == {NUMBER: [contact.id], "+39061234567": [], "+39067654321": []}
 
     # Outbound ------------------------------------------------------------------------------------
 

@@ -55,6 +55,11 @@ class TestEspocrm(CrmContract):
     def server(self) -> FakeEspo:
         return FakeEspo()
 
+    def event_of(self, kind: str, person: Person, at_ms: int) -> tuple[bytes, str]:
+        del at_ms
+        word = {"created": "create", "changed": "update", "deleted": "delete"}[kind]
+        return json.dumps([{"id": person.record}]).encode(), f"Contact.{word}"
+
     def batch_with_a_bad_entry(self) -> tuple[bytes, tuple[str, ...]]:
         entries = [{"id": "a1"}, {"id": "../App/user"}, None, {"id": "company-1"}, {"id": "a2"}]
         return json.dumps(entries).encode(), ("a1", "a2")

@@ -97,6 +97,19 @@ class TestGeneric(CrmContract):
         secrets = {"webhook_secrets": list(webhook_secrets or (self.secret,))}
         return Adapter(Connection("generic", {}, secrets))
 
+    def event_of(self, kind: str, person: Person, at_ms: int) -> tuple[bytes, str]:
+        event = {
+            "type": {"changed": "contact.updated"}.get(kind, f"contact.{kind}"),
+            "timestamp": datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(),
+            "data": {
+                "id": person.record,
+                "first_name": person.first_name,
+                "last_name": person.last_name,
+                "numbers": [person.number],
+            },
+        }
+        return json.dumps(event).encode(), ""
+
     def batch_with_a_bad_entry(self) -> tuple[bytes, tuple[str, ...]]:
         def one(record: object, **data: object) -> dict[str, object]:
             return {"type": "contact.updated", "timestamp": AT, "data": {"id": record, **data}}

@@ -71,6 +71,15 @@ class TestHubspot(CrmContract):
     def server(self) -> FakeHubspot:
         return FakeHubspot()
 
+    def event_of(self, kind: str, person: Person, at_ms: int) -> tuple[bytes, str]:
+        kinds = {"created": "creation", "changed": "propertyChange", "deleted": "deletion"}
+        event = {
+            "subscriptionType": f"contact.{kinds[kind]}",
+            "objectId": int(person.record),
+            "occurredAt": at_ms,
+        }
+        return json.dumps([event]).encode(), ""
+
     def batch_with_a_bad_entry(self) -> tuple[bytes, tuple[str, ...]]:
         good = {"subscriptionType": "contact.creation", "occurredAt": 1}
         events = [
