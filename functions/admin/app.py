@@ -23,6 +23,7 @@ api = AdminApi(
     bootstrap.call_store(),
     bootstrap.contact_store,
     bootstrap.tenant_store,
+    bootstrap.quality_store,
 )
 
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from centralino.adapters.store.contacts import DynamoContactStore
 from centralino.adapters.store.dynamo import DynamoCallStore
+from centralino.adapters.store.quality import DynamoQualityStore
 from centralino.adapters.store.tenants import DynamoTenantStore
 from centralino.application.create_key import create_key
 from centralino.application.create_tenant import create_tenant
@@ -115,6 +116,7 @@ class Desk:
             self.call_store(),
             self.contacts,
             self.tenants,
+            self.quality,
         )
         for tenant in ("acme", "other"):
             self.add_tenant(tenant)
@@ -129,6 +131,11 @@ class Desk:
 
     def tenants(self, tenant: str = "acme") -> DynamoTenantStore:
         return DynamoTenantStore(
+            self._client, self._table, tenant, now=self.clock, pause=lambda _seconds: None
+        )
+
+    def quality(self, tenant: str = "acme") -> DynamoQualityStore:
+        return DynamoQualityStore(
             self._client, self._table, tenant, now=self.clock, pause=lambda _seconds: None
         )
 

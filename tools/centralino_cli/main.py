@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from centralino.domain.errors import CentralinoError, PayloadError
-from centralino_cli import calls, crm, importing, keys, settings, tenants
+from centralino_cli import calls, crm, importing, keys, report, settings, tenants
 from centralino_cli.desk import USAGE, CommandError, say
 from centralino_cli.service import ServiceError
 
@@ -60,6 +60,7 @@ app.command("import")(importing.import_file)
 app.add_typer(crm.app, name="crm")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
+app.add_typer(report.app, name="report")
 app.add_typer(settings.app, name="settings")
 
 

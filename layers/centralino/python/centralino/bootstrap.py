@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from centralino.ports.crm import Crm
     from centralino.ports.live_search import LiveSearch
     from centralino.ports.objects import Objects
+    from centralino.ports.quality import QualityStore
     from centralino.ports.queue import Claims, Queue
     from centralino.ports.secrets import Secrets
     from centralino.ports.store import ContactStore, TenantStore
@@ -122,6 +123,17 @@ def connection_store(tenant: str) -> ConnectionStore:
     from centralino.adapters.store.connections import DynamoConnectionStore  # noqa: PLC0415
 
     return DynamoConnectionStore(_dynamodb(), table_name(), tenant)
+
+
+def quality_store(tenant: str) -> QualityStore:
+    """Build what reports on a tenant's data look at.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+    from centralino.adapters.store.quality import DynamoQualityStore  # noqa: PLC0415
+
+    return DynamoQualityStore(_dynamodb(), table_name(), tenant)
 
 
 def connection_list() -> ConnectionList:

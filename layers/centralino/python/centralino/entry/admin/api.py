@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from centralino.entry.access import Door, Visit
+    from centralino.ports.quality import QualityStore
     from centralino.ports.store import CallStore, ContactStore, TenantStore
 
 # A batch of a hundred contacts with all their numbers fits; the gateway's own limit is 10 MB.
@@ -35,6 +36,7 @@ WHO: Mapping[str, tuple[str, ...]] = {
     "explain": ADMIN,
     "export": ADMIN,
     "keys": MANAGERS,
+    "reports": ADMIN,
     "settings": MANAGERS,
     "whoami": ROLES,
 }
@@ -51,6 +53,7 @@ class AdminApi:
         call_store: the call path's store, whose health is shown.
         contact_store: builds a tenant's contact store.
         tenant_store: builds a tenant's store of settings and keys.
+        quality_store: builds what reports on a tenant's data look at.
     """
 
     def __init__(
@@ -59,11 +62,13 @@ class AdminApi:
         call_store: CallStore,
         contact_store: Callable[[str], ContactStore],
         tenant_store: Callable[[str], TenantStore],
+        quality_store: Callable[[str], QualityStore],
     ) -> None:
         self._door = door
         self._call_store = call_store
         self._contact_store = contact_store
         self._tenant_store = tenant_store
+        self._quality_store = quality_store
 
     def answer(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Answer one request; whatever happens, errors are problem documents.
@@ -105,7 +110,9 @@ class AdminApi:
         if visit is not None:
             contacts = self._contact_store(visit.tenant)
             tenants = self._tenant_store(visit.tenant)
-            resolver.context["session"] = Session(visit, contacts, tenants, self._door.now)
+            quality = self._quality_store(visit.tenant)
+            session = Session(visit, contacts, tenants, self._door.now, quality)
+            resolver.context["session"] = session
         given = resolver.resolve(event, None)  # type: ignore[arg-type] # no route asks for it
         headers = {name.lower(): value for name, value in given["headers"].items()}
         given["headers"] = {"cache-control": "no-store", **headers}

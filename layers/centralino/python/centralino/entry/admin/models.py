@@ -570,6 +570,26 @@ class TenantErasure(Model):
 JsonObject = dict[str, Any]
 
 
+class FindingOut(Model):
+    """Something of a tenant's data that somebody should look at."""
+
+    kind: Literal["unindexable", "crowded", "duplicate", "unknown_caller"]
+    number: str = Field(description="As it was written where it can't be indexed, else E.164")
+    contacts: list[str] = Field(description="Whose it is; of a crowded card the best 20")
+    problem: str = Field(description="Why it can't be indexed")
+    total: int = Field(description="How many contacts have it")
+    calls: int = Field(description="How often it called in vain")
+    last_at: datetime | None = Field(description="When it last did")
+
+
+class QualityReport(Model):
+    """A part of the report on data quality."""
+
+    findings: list[FindingOut]
+    examined: int = Field(description="Contacts that this part looked at")
+    cursor: str = Field(description="For the next part; empty at the end")
+
+
 class ExportPage(Model):
     """A part of a tenant's export; the first one begins with the settings and the keys."""
 

@@ -14,7 +14,16 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoRo
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from centralino.domain.errors import NotFoundError
-from centralino.entry.admin import contacts, erase, explain, export, keys, settings, whoami
+from centralino.entry.admin import (
+    contacts,
+    erase,
+    explain,
+    export,
+    keys,
+    reports,
+    settings,
+    whoami,
+)
 from centralino.entry.admin.problems import (
     PROBLEM_JSON,
     failure,
@@ -32,7 +41,7 @@ resolver = APIGatewayHttpResolver(
     response_validation_error_http_code=500,
     json_body_deserializer=parse_json,
 )
-for module in (contacts, erase, explain, export, keys, settings, whoami):
+for module in (contacts, erase, explain, export, keys, reports, settings, whoami):
     resolver.include_router(module.router)
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from centralino.entry.access import Visit
+    from centralino.ports.quality import QualityStore
     from centralino.ports.store import CallStore, ContactStore, TenantStore
 
 
@@ -25,12 +26,14 @@ class Session(NamedTuple):
         contacts: the tenant's contacts.
         tenants: the tenant's settings and keys.
         now: the time, seconds since 1970.
+        quality: the tenant's cards and unknown callers, for reports.
     """
 
     visit: Visit
     contacts: ContactStore
     tenants: TenantStore
     now: Callable[[], float]
+    quality: QualityStore
 
     @property
     def now_ms(self) -> int:
