@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tests.support.dynamodb_local import DynamoDBLocal
 
+pytestmark = pytest.mark.runtime
+
 MILAN = "+390244556677"
 STRANGER = "+390244550000"
 

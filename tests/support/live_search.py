@@ -124,6 +124,11 @@ class Invocations:
         with self._one:
             return json.dumps(self._function.invoke(json.loads(body))).encode()
 
+    def wait(self) -> None:
+        """Wait until nothing is searched for any more."""
+        with self._one:
+            return
+
     def later(self, body: bytes) -> None:
         """Invoke the search behind the answer."""
         thread = threading.Thread(target=self.invoke, args=(body,))

@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import figures
+from bench import figures, live_search
 from bench.report import render
 from bench.tls import tls_in_front_of
 from centralino.adapters.aws import Client
@@ -32,6 +32,8 @@ MEASURES: dict[str, Callable[[World], list[Row]]] = {
     "scale": figures.scale,
     "size": figures.size,
     "import": figures.bulk,
+    "storm": live_search.storm,
+    "deadline": live_search.deadline,
 }
 ROUNDS = 11
 NUMBERS, QUICK_NUMBERS = 1_000_000, 50_000
