@@ -201,6 +201,27 @@ def test_every_export_with_record_ids_is_mapped_there_as_it_is_here(
     assert one == other
 
 
+def test_the_worker_never_has_so_many_pieces_that_webhooks_wait_behind_them(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_import, "UNDER_WAY", 4)
+    waiting = []
+    work = yard.work
+
+    def some(seconds: float) -> None:
+        waiting.append(len(yard.sqs.messages))
+        later = yard.sqs.messages[3:]
+        yard.sqs.messages = yard.sqs.messages[:3]
+        work(seconds)
+        yard.sqs.messages += later
+
+    yard.line.around["sleep"] = some
+    told = yard.run(yard.write(*(person(record) for record in range(200))))
+    assert told.json["created"] == 200
+    assert max(waiting) == 4
+    assert len(waiting) > 5
+
+
 def test_who_does_not_wait_is_told_how_many_pieces_there_are(yard: Yard) -> None:
     told = yard.run(yard.write(*(person(record) for record in range(50))), "--no-wait")
     assert told.json["sent"] == told.json["pieces"] == len(yard.sqs.messages)

@@ -36,7 +36,7 @@ from centralino_cli.desk import USAGE, CommandError, on_terminal, say
 from centralino_cli.export_file import find_encoding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from centralino.application.map_row import RowMap
     from centralino.ports.objects import Objects
@@ -44,8 +44,11 @@ if TYPE_CHECKING:
     from centralino_cli.desk import Desk
     from centralino_cli.export_file import ExportFile
 
-# Some thousand rows: the worker needs a quarter of its time for them.
-CHUNK_BYTES = 64 * 1024
+# Some hundred rows: the worker takes ten pieces at a time, and each contact is a request or two.
+CHUNK_BYTES = 32 * 1024
+# Pieces that the worker has not done yet: enough that it is never idle, and few enough that the
+# webhooks behind them in its queue don't wait for a million rows.
+UNDER_WAY = 100
 POLL_S = 2.0
 # Without any news from the worker for so long there is no point in watching.
 PATIENCE_S = 900.0
@@ -220,12 +223,16 @@ def import_via_s3(  # noqa: PLR0913, PLR0917 - what an import depends on
         place.objects.write(f"{base}/manifest.json", write_manifest(manifest))
     chunks = list(cut(path, opened))
     missing = [chunk for chunk in chunks if chunk.start not in done]
-    for chunk in missing:
-        place.queue.send(chunk_message(tenant, import_id, chunk), timeout_s=10.0)
-    say(f"{len(chunks)} pieces, {len(missing)} of them sent to the worker; import {import_id}")
+    say(f"{len(chunks)} pieces, {len(missing)} of them to do; import {import_id}")
+
+    def send(some: Sequence[Chunk]) -> None:
+        for chunk in some:
+            place.queue.send(chunk_message(tenant, import_id, chunk), timeout_s=10.0)
+
     if wait:
-        _watch(desk, place, tenant, import_id, {chunk.start for chunk in chunks})
+        _watch(desk, lambda: _done(place, tenant, import_id), chunks, missing, send)
         return _gathered(place, tenant, import_id, manifest)
+    send(missing)
     return {"import": import_id, "pieces": len(chunks), "sent": len(missing)}
 
 
@@ -268,7 +275,14 @@ def _done(place: Place, tenant: str, import_id: str) -> set[int]:
     return {int(key.removeprefix(prefix).partition(".")[0]) for key in keys}
 
 
-def _watch(desk: Desk, place: Place, tenant: str, import_id: str, pieces: set[int]) -> None:
+def _watch(
+    desk: Desk,
+    look: Callable[[], set[int]],
+    chunks: Sequence[Chunk],
+    missing: Sequence[Chunk],
+    send: Callable[[Sequence[Chunk]], None],
+) -> None:
+    """Send what is missing, not all at once, until all is done."""
     progress = Progress(
         TextColumn("{task.completed:,.0f} of {task.total:,.0f} pieces"),
         BarColumn(),
@@ -277,18 +291,24 @@ def _watch(desk: Desk, place: Place, tenant: str, import_id: str, pieces: set[in
         disable=not on_terminal(),
         transient=True,
     )
+    pieces = {chunk.start for chunk in chunks}
+    before = len(chunks) - len(missing)
+    sent = 0
     with progress:
-        task = progress.add_task("", total=len(pieces))
-        news_at, known = desk.now(), 0
-        while len(done := pieces & _done(place, tenant, import_id)) < len(pieces):
-            if len(done) > known:
-                news_at, known = desk.now(), len(done)
+        task = progress.add_task("", total=len(chunks))
+        news_at, known = desk.now(), before
+        while (done := len(pieces & look())) < len(chunks):
+            if done > known:
+                news_at, known = desk.now(), done
             if desk.now() - news_at > PATIENCE_S:
                 raise CommandError(
-                    f"the worker is done with {known} of {len(pieces)} pieces and does no more: "
+                    f"the worker is done with {known} of {len(chunks)} pieces and does no more: "
                     "look into its log and the dead-letter queue; the same command goes on"
                 )
-            progress.update(task, completed=len(done))
+            room = UNDER_WAY - (sent - (done - before))
+            send(missing[sent : sent + room])
+            sent += min(room, len(missing) - sent)
+            progress.update(task, completed=done)
             desk.sleep(POLL_S)
 
 

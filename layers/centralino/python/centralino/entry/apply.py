@@ -299,7 +299,7 @@ def build_worker() -> Worker:
         take=lambda claim: bootstrap.claims().take(claim),
         cache_s=bootstrap.cache_s(),
     )
-    return Worker({"webhook": deliveries, "sync": _sync}, bootstrap.queue())
+    return Worker({"webhook": deliveries, "sync": _sync, "chunk": _chunk}, bootstrap.queue())
 
 
 def _connected(tenant: str, provider: str, country: str) -> Crm | None:
@@ -315,6 +315,13 @@ def _sync(message: Mapping[str, Any], _has_time: Callable[[], bool]) -> Report:
     from centralino.entry.sync import apply_sync  # noqa: PLC0415 - most messages are deliveries
 
     apply_sync(message)
+    return Report()
+
+
+def _chunk(message: Mapping[str, Any], _has_time: Callable[[], bool]) -> Report:
+    from centralino.entry.chunk import apply_chunk  # noqa: PLC0415 - most messages are deliveries
+
+    apply_chunk(message)
     return Report()
 
 
