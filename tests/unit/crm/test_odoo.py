@@ -82,6 +82,12 @@ class TestOdoo(CrmContract):
     def server(self) -> FakeCrm:
         return FakeOdoo()
 
+    def event_of(self, kind: str, person: Person, at_ms: int) -> tuple[bytes, str]:
+        del at_ms
+        record = int(person.record.removeprefix(f"{self.slug()}:"))
+        values = {"_action": "Push partner", "_id": record, "_model": "res.partner"}
+        return json.dumps(values).encode(), "delete" if kind == "deleted" else "save"
+
     def forgeries(self, delivery: Delivery) -> Iterator[tuple[str, Delivery]]:
         """Odoo can show nothing but its URL: whoever doesn't know the secret in it is refused."""
         bare = delivery.url.partition("?")[0]
@@ -421,4 +427,29 @@ def test_a_body_of_the_recorded_shape_holds_no_more_than_a_hint() -> None:
     crm = Adapter(Connection("odoo", {}, {}))
     body = {"_model": "res.partner", "_id": 5, "phone": NUMBER, "write_date": False}
     [hint] = crm.parse(delivery(json.dumps(body).encode(), "")).hints
-    assert hint == ("5", "changed", 0, "", None)
+    assert hint == ("5", "changed", 0, "", None, 0)
+
+
+def test_before_19_a_webhook_is_sent_before_the_save_is_committed() -> None:
+    # `requests.post` in the middle of the transaction, or in `cr.postcommit` from 19 on.
+    assert Adapter(Connection("odoo", {"protocol": "xmlrpc"}, {})).settle_s == 10
+    assert Adapter(Connection("odoo", {}, {})).settle_s == 0
+    body = {"_model": "res.partner", "_id": 5, "write_date": "2026-11-21 10:00:00.999999"}
+    for event, as_of_ms in (("save", NOW_MS), ("unarchive", NOW_MS), ("archive", 0), ("delete", 0)):
+        sent = delivery(json.dumps(body).encode(), "", event=event)
+        [hint] = Adapter(Connection("odoo", {}, {})).parse(sent).hints
+        assert hint.as_of_ms == as_of_ms
+
+
+@pytest.mark.parametrize("account", [{}, OLD], ids=["json2", "xmlrpc"])
+def test_what_is_read_after_the_save_is_as_new_as_the_webhook_said(
+    odoo: FakeOdoo, account: dict[str, str]
+) -> None:
+    odoo.put(5, NOW_MS + 999, name="Ada", phone=NUMBER)
+    body = {"_model": "res.partner", "_id": 5, "write_date": "2026-11-21 10:00:00.999000"}
+    [hint] = (
+        Adapter(Connection("odoo", {}, {})).parse(delivery(json.dumps(body).encode(), "")).hints
+    )
+    contact = connect(odoo, **account).fetch("5")
+    assert contact
+    assert contact.version == hint.as_of_ms

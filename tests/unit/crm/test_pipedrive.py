@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -61,6 +62,18 @@ class TestPipedrive(CrmContract):
 
     def server(self) -> FakePipedrive:
         return FakePipedrive(str(self.secrets["api_token"]))
+
+    def event_of(self, kind: str, person: Person, at_ms: int) -> tuple[bytes, str]:
+        names = {"created": "v2_create", "changed": "v2_change", "deleted": "v2_delete"}
+        event = json.loads(self.recorded(f"{names[kind]}.json").body)
+        at = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+        event["meta"]["id"] = f"{kind}-{person.record}"
+        event["meta"]["entity_id"] = person.record
+        event["meta"]["timestamp"] = at.replace("+00:00", "Z")
+        for state in ("data", "previous"):
+            if event[state] and "id" in event[state]:
+                event[state]["id"] = int(person.record)
+        return json.dumps(event).encode(), ""
 
     def forgeries(self, delivery: Delivery) -> Iterator[tuple[str, Delivery]]:
         yield from super().forgeries(delivery)

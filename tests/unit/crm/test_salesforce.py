@@ -84,6 +84,13 @@ class TestSalesforce(CrmContract):
     def server(self) -> FakeSalesforce:
         return FakeSalesforce("3MVG9.consumer", "F00DCAFE1234", now_ms=int(LATER_S * 1000))
 
+    def event_of(self, kind: str, person: Person, at_ms: int) -> tuple[bytes, str] | None:
+        if kind == "deleted":
+            return None  # Salesforce sends no message about it
+        body = self.recorded("contact.xml").body
+        body = body.replace(b"04lxx00000002nrAAA", f"04lxx{at_ms // 1000:010d}AAA".encode())
+        return body.replace(b"003Dn00000ABcdEIAT", person.record.encode()), ""
+
     def batch_with_a_bad_entry(self) -> tuple[bytes, tuple[str, ...]] | None:
         body = self.recorded("batch.xml").body
         bad = body.replace(b"<sf:Id>00QDn0000000002MAA</sf:Id>", b"")
