@@ -213,6 +213,13 @@ def status(given: Mapping[str, Any]) -> int:
 # ------------------------------------------------------------------------------ what is accepted
 
 
+def test_a_crm_that_tells_before_it_has_saved_is_given_the_time_to_save(office: Office) -> None:
+    office.post()
+    office.provider.settle_s = 10
+    office.post()
+    assert office.aws.delays_s == [0, 10]
+
+
 def test_a_delivery_is_kept_for_the_worker_and_acknowledged_as_its_crm_wants(
     office: Office,
 ) -> None:

@@ -30,6 +30,7 @@ class FakeAws:
         parameters: SSM's, by name.
         secrets: Secrets Manager's, by name.
         messages: what the queue keeps, in order, decoded.
+        delays_s: for how long it keeps each of them back.
         broken: operation -> what goes wrong with it.
         lost: operations that are done, but whose answer the client doesn't get the first time.
         env: what makes a client of ours use it.
@@ -39,6 +40,7 @@ class FakeAws:
         self.parameters: dict[str, str] = {}
         self.secrets: dict[str, str] = {}
         self.messages: list[dict[str, Any]] = []
+        self.delays_s: list[int] = []
         self.broken: dict[str, Fault] = {}
         self.lost: set[str] = set()
         self._clients: list[Client] = []
@@ -96,6 +98,7 @@ class FakeAws:
         if len(body.encode()) > MAX_MESSAGE:
             return _error("InvalidParameterValue")
         self.messages.append(json.loads(body))
+        self.delays_s.append(payload.get("DelaySeconds", 0))
         digest = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
         count = str(len(self.messages))
         return Answer.of(200, {"MessageId": count, "MD5OfMessageBody": digest})

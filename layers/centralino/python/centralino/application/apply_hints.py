@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # a CRM can't give must not hold up the others, and one that is down need not be asked a hundred
 # times.
 PATIENCE = 3
+# How long a transaction of a CRM's may take that tells before it is over. What is not there after
+# that was undone, or deleted since.
+EARLY_MS = 600_000
 # How often a record may be there and gone again while it is read.
 READINGS = 3
 _SEEN_AT_ONCE = 100
@@ -192,6 +195,8 @@ class _Applier:
         stored_version = 0
         for _ in range(READINGS):
             reading = self._read(hint.record)
+            if _is_early(reading, hint):
+                raise UnavailableError("early")
             if reading.contact is not None and reading.contact.id == contact_id:
                 return _SAVED[
                     apply_record(
@@ -235,6 +240,12 @@ class _Applier:
         self._renewed = True
         self._crm = self._renew()
         return self._crm.fetch(record)
+
+
+def _is_early(reading: Reading, hint: Hint) -> bool:
+    """Tell whether a record was read before the CRM had saved what it told of it."""
+    version = reading.contact.version if reading.contact is not None else 0
+    return version < hint.as_of_ms and reading.at_ms < hint.as_of_ms + EARLY_MS
 
 
 def _named(source: str, hints: Sequence[Hint]) -> Iterator[tuple[str, str, Hint]]:

@@ -85,5 +85,5 @@ def receive_delivery(  # noqa: PLR0913 - the caller knows all of these
         max_bytes=keeping.queue.max_bytes,
         put=keeping.put,
     )
-    keeping.queue.send(message, timeout_s=keeping.queue_s())
+    keeping.queue.send(message, delay_s=crm.settle_s, timeout_s=keeping.queue_s())
     return Received(crm.acknowledge(delivery), message["claim"] is not None)

@@ -96,6 +96,9 @@ class Hint(NamedTuple):
             again is the same event again. Empty where there is none. A hash of the body is no such
             word: a name that is changed, changed back and changed again gives the same body twice.
         contact: the record itself, where the event is all there is (nothing to read again).
+        as_of_ms: the record's modified time, as its version has it, at the event; 0 if the CRM
+            doesn't say. What is read again and is older, or isn't there yet, was read before the
+            CRM had saved it, and is read once more later.
     """
 
     record: str
@@ -103,6 +106,7 @@ class Hint(NamedTuple):
     occurred_at_ms: int = 0
     delivery: str = ""
     contact: Contact | None = None
+    as_of_ms: int = 0
 
 
 class Parsed(NamedTuple):
@@ -152,6 +156,8 @@ class Crm(ABC):
             others.
         setup: what a person does at the CRM so that it sends webhooks, a short step each; the
             command line fills in `{url}`, the webhook URL without an event, and `{secret}`.
+        settle_s: for how long after a webhook the CRM may still be saving what it tells, seconds;
+            the queue holds the delivery back for so long.
         kept_headers: the headers that `parse` reads, in lower case; the queue keeps no others.
     """
 
@@ -160,6 +166,7 @@ class Crm(ABC):
     searches: bool = True
     reads: bool = True
     lists_deletions: bool = True
+    settle_s: int = 0
     needs: ClassVar[Mapping[str, str]] = {}
     setup: ClassVar[tuple[str, ...]] = ()
     kept_headers: ClassVar[tuple[str, ...]] = ()

@@ -44,6 +44,9 @@ _OPERATIONS: Mapping[str, Operation] = {
     "unarchive": "restored",
     "delete": "deleted",
 }
+# Odoo 17 and 18 send a webhook before they commit, 19 after that: seconds that an ordinary save
+# may still take.
+_SETTLE_S = 10
 _MAX_ID = 2**31 - 1  # PostgreSQL's integer
 _PROTOCOLS = ("json2", "xmlrpc")
 _PAGE = 200
@@ -103,6 +106,8 @@ class Adapter(Crm):
         self, connection: Connection, web: Web | None = None, tokens: TokenCache | None = None
     ) -> None:
         super().__init__(connection, web, tokens)
+        if connection.account.get("protocol") == "xmlrpc":
+            self.settle_s = _SETTLE_S
         self._optional: frozenset[str] | None = None
         self._uid = 0
 
@@ -131,9 +136,13 @@ class Adapter(Crm):
         if not isinstance(record, int) or isinstance(record, bool) or not 0 < record <= _MAX_ID:
             raise PayloadError("_id", "a partner's id")
         operation = _OPERATIONS.get(delivery.event, "changed")
-        # A deletion without a time is looked after: the partner may be back already.
-        occurred_at_ms = 0 if operation == "deleted" else _milliseconds(body.get("write_date"))
-        return Parsed((Hint(str(record), operation, occurred_at_ms),))
+        modified_ms = _milliseconds(body.get("write_date"))
+        if operation == "deleted":
+            # Without a time it is looked after: the partner may be back already.
+            return Parsed((Hint(str(record), operation),))
+        # The API cuts the same time to seconds. One transaction, a long import say, has one time.
+        as_of_ms = modified_ms // 1000 * 1000
+        return Parsed((Hint(str(record), operation, modified_ms, as_of_ms=as_of_ms),))
 
     def fetch(self, record: str) -> Contact | None:
         """Read a partner; one that is archived is gone.
