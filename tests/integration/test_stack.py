@@ -266,11 +266,18 @@ def test_aws_tools_reach_the_emulator_with_the_variables_of_aws_env(local_stack:
     assert shown.stdout.strip() == local_stack.table
 
 
-def test_keys_outlive_the_loss_of_the_store(tmp_path: Path) -> None:
+def test_keys_and_the_crms_secret_outlive_the_loss_of_the_store(tmp_path: Path) -> None:
     known = {role: f"demo.{role:A<22}" for role in ("pbx", "crm", "agent", "supervisor", "admin")}
-    demo = {"url": "http://127.0.0.1:1", "tenant": "demo", "keys": known}
+    secret = "whsec_" + "A" * 32
+    demo = {
+        "url": "http://127.0.0.1:1",
+        "tenant": "demo",
+        "keys": known,
+        "webhook_secret": secret,
+    }
     (tmp_path / "demo.json").write_text(json.dumps(demo))
     with start(0, tmp_path) as stack:
         assert stack.keys == known
+        assert stack.webhook_secret == secret
         assert lookup(stack, "0244556677") == "*Mario Rossi"
         assert json.loads((tmp_path / "demo.json").read_text()) == {**demo, "url": stack.url}

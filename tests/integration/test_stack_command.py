@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local_stack.emulator import free_port
-from tests.support.local_stack import ROOT, STOP_LIMIT_S, MakeRun, play, wait_until_saved
+from tests.support.local_stack import (
+    ROOT,
+    STOP_LIMIT_S,
+    MakeRun,
+    eventually,
+    play,
+    wait_until_saved,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +35,8 @@ def test_make_run_starts_the_system_and_every_command_it_prints_works(tmp_path: 
         assert demo["url"] == f"http://127.0.0.1:{port}"
         assert demo["tenant"] == "demo"
         assert set(demo["keys"]) == {"pbx", "crm", "agent", "supervisor", "admin"}
-        said = [play(command) for command in run.commands()]
+        *calls, tell, ring, save, ring_again = run.commands()
+        said = [play(command) for command in calls]
         assert said[:4] == [
             "*Mario Rossi",
             "*Mario Rossi",
@@ -38,8 +46,11 @@ def test_make_run_starts_the_system_and_every_command_it_prints_works(tmp_path: 
         assert json.loads(said[4])["url"] == "https://crm.example/contacts/de-luca"
         assert said[5] == "ACME"
         assert json.loads(said[6])["label"] == said[2]
-        assert json.loads(said[7])["id"] == "api:ada"
-        assert said[8:] == ["Ada Neri"]
+        assert said[7:] == []
+        assert play(tell) == ""
+        eventually(lambda: play(ring) == "Nina Costa")
+        assert json.loads(play(save))["id"] == "api:ada"
+        assert play(ring_again) == "Ada Neri"
         second = MakeRun(tmp_path / "other", port)
         assert second.process.wait(STOP_LIMIT_S) != 0
         assert f"port {port} can't be used" in second.text
@@ -51,7 +62,9 @@ def test_make_run_starts_the_system_and_every_command_it_prints_works(tmp_path: 
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_a_killed_make_run_leaves_no_process_and_loses_no_data(tmp_path: Path) -> None:
+def test_a_killed_make_run_leaves_no_process_and_loses_neither_data_nor_the_queue(
+    tmp_path: Path,
+) -> None:
     directory = tmp_path / "local"
     with MakeRun(directory, free_port()) as run:
         run.wait_until_ready()
@@ -61,8 +74,11 @@ def test_a_killed_make_run_leaves_no_process_and_loses_no_data(tmp_path: Path) -
     wait_until_saved(directory)
     with MakeRun(directory, free_port()) as run:
         run.wait_until_ready()
-        *_, look_up = run.commands()
+        *_, tell, ring, _, look_up = run.commands()
         assert play(look_up) == "Ada Neri"
+        # The queue is another by now, or has at least another address.
+        play(tell)
+        eventually(lambda: play(ring) == "Nina Costa")
 
 
 def test_find_python_passes_over_what_only_pretends_to_be_one(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Self
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +80,14 @@ def wait_until_saved(directory: Path) -> None:
                 time.sleep(0.1)
             else:
                 return
+
+
+def eventually(holds: Callable[[], bool], limit_s: float = 60.0) -> None:
+    """Wait until something holds that a queue or another process brings about."""
+    deadline = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.2)
 
 
 def play(command: str) -> str:

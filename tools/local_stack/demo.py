@@ -1,15 +1,19 @@
-"""The demo tenant: its settings, its keys and its contacts."""
+"""The demo tenant: its settings, its keys, its contacts and the CRM that it is connected to."""
 
 from __future__ import annotations
 
 import json
 import os
-from contextlib import closing
-from typing import TYPE_CHECKING
+import time
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from centralino.adapters.aws import Client
+from centralino.adapters.secret_keeper import open_keeper
+from centralino.adapters.store.connections import DynamoConnectionStore
 from centralino.adapters.store.contacts import DynamoContactStore
 from centralino.adapters.store.tenants import DynamoTenantStore
+from centralino.application.connect_crm import new_webhook_secret
 from centralino.application.save_contact import save_contact
 from centralino.domain.keys import ROLES, ApiKey, hash_key, new_key
 from centralino.domain.settings import LabelStyle, Line, Settings
@@ -19,9 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from local_stack.deploy import Deployment
     from local_stack.emulator import Emulator
 
 TENANT = "demo"
+# The CRM of one's own, so that a shell can play it.
+PROVIDER = "generic"
 SETTINGS = Settings(
     tenant=TENANT,
     line=Line(country="IT", area_code="02"),
@@ -30,27 +37,44 @@ SETTINGS = Settings(
 )
 
 
+class Demo(NamedTuple):
+    """What a client of the demo tenant needs to know.
+
+    Attributes:
+        keys: role -> API key.
+        webhook_secret: what its own CRM (`generic`) signs with.
+    """
+
+    keys: Mapping[str, str]
+    webhook_secret: str
+
+
 def load_demo(
-    emulator: Emulator, table: str, file: Path, url: str, say: Callable[[str], None]
-) -> Mapping[str, str]:
+    emulator: Emulator,
+    deployment: Deployment,
+    file: Path,
+    url: str,
+    say: Callable[[str], None],
+) -> Demo:
     """Make sure of the demo tenant, and write what a client needs to know of it to a file.
 
-    The keys are those of the file for as long as the file is there, even if the store is new. A
-    contact that somebody changed or deleted stays that way.
+    Keys and secret are those of the file for as long as the file is there, even if the store is
+    new. A contact that somebody changed or deleted stays that way, and so does the connection.
 
     Args:
-        emulator: where the table is.
-        table: its name.
+        emulator: where it is deployed.
+        deployment: what is.
         file: `demo.json`.
         url: of the API.
         say: told what takes time.
-
-    Returns:
-        Role -> API key.
     """
-    keys = _read_keys(file) or {role: new_key(TENANT) for role in ROLES}
+    before = _read(file)
+    keys = _keys_of(before) or {role: new_key(TENANT) for role in ROLES}
+    secret = str(before.get("webhook_secret") or new_webhook_secret())
+    connects = "webhook_secret" not in before
     # Written first, so that no key is in the store that nobody knows.
-    _write(file, {"url": url, "tenant": TENANT, "keys": keys})
+    _write(file, {"url": url, "tenant": TENANT, "keys": keys, "webhook_secret": secret})
+    table = deployment.table
     with closing(Client("dynamodb", env=emulator.env())) as client:
         tenants = DynamoTenantStore(client, table, TENANT)
         wanted = [
@@ -59,6 +83,7 @@ def load_demo(
         if tenants.settings() is None:
             say("loading the demo data")
             tenants.create(SETTINGS, wanted[0])
+            connects = True
         stored = tenants.keys()
         for key in wanted:
             if not any(key.hash == other.hash for other in stored):
@@ -68,14 +93,35 @@ def load_demo(
         for contact in demo_contacts():
             if contact.id not in known:
                 save_contact(contacts, contact, SETTINGS.line, now_ms=0)
-    return keys
+        if connects:
+            _connect(emulator, deployment.secrets, secret)
+            connections = DynamoConnectionStore(client, table, TENANT)
+            connections.save(PROVIDER, {}, now_s=time.time())
+    return Demo(keys, secret)
 
 
-def _read_keys(file: Path) -> dict[str, str]:
+def _connect(emulator: Emulator, place: str, secret: str) -> None:
+    """Keep the secret of the demo tenant's own CRM where the functions look for it."""
+    with ExitStack() as clients:
+
+        def client(service: str) -> Client:
+            return clients.enter_context(closing(Client(service, env=emulator.env())))
+
+        open_keeper(place, client).write(TENANT, PROVIDER, {"webhook_secrets": [secret]})
+
+
+def _read(file: Path) -> dict[str, Any]:
     try:
         stored = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return stored if isinstance(stored, dict) else {}
+
+
+def _keys_of(stored: Mapping[str, Any]) -> dict[str, str]:
+    try:
         return {role: stored["keys"][role] for role in ROLES}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return {}
 
 

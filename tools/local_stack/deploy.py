@@ -1,6 +1,6 @@
 """Build and deploy: the real SAM CLI, AWS_ENDPOINT_URL on the emulator, template.yaml as it is.
 
-As it is but for one kind of resource that the emulator refuses; see `leave_out`.
+As it is but for what the emulator can't do; see `leave_out`.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ SOURCES = (
     "uv.lock",
     "functions",
     "layers",
+    "tools/local_stack/deploy.py",
     "tools/pack.inc",
     "tools/pack_artifact.py",
 )
@@ -52,10 +53,16 @@ class Deployment(NamedTuple):
     Attributes:
         api_id: of the HTTP API.
         table: the name of the DynamoDB table.
+        queue_url: the worker's queue.
+        bucket: of large bodies and files.
+        secrets: where the secrets of CRMs are, as the functions are told.
     """
 
     api_id: str
     table: str
+    queue_url: str
+    bucket: str
+    secrets: str
 
 
 def deploy(
@@ -137,18 +144,37 @@ def _build(say: Callable[[str], None]) -> Path:
 
 
 def leave_out(template: dict[str, Any]) -> dict[str, Any]:
-    """Return a built template without what the emulator refuses: alarms on metric math.
+    """Return a built template without what the emulator can't do.
 
-    Nothing rings an alarm locally.
+    Alarms on metric math: it refuses them, and nothing rings an alarm locally. The most batches at
+    a time of a queue's function: the parameter reaches it as text, which it compares to a number.
     """
     resources = {
-        name: resource
+        name: _without_concurrency(resource)
         for name, resource in template["Resources"].items()
         if not (
             resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]
         )
     }
     return {**template, "Resources": resources}
+
+
+def _without_concurrency(resource: dict[str, Any]) -> dict[str, Any]:
+    events = resource.get("Properties", {}).get("Events")
+    if not events:
+        return resource
+    kept = {
+        name: {
+            **event,
+            "Properties": {
+                property_name: value
+                for property_name, value in event["Properties"].items()
+                if property_name != "ScalingConfig"
+            },
+        }
+        for name, event in events.items()
+    }
+    return {**resource, "Properties": {**resource["Properties"], "Events": kept}}
 
 
 def _sam() -> Path:
@@ -220,12 +246,21 @@ def _is_deployed(emulator: Emulator) -> bool:
 
 
 def _find(emulator: Emulator) -> Deployment:
-    resources = emulator.client("cloudformation").describe_stack_resources(StackName=STACK_NAME)
+    client = emulator.client("cloudformation")
+    resources = client.describe_stack_resources(StackName=STACK_NAME)
     by_type = {
         resource["ResourceType"]: resource["PhysicalResourceId"]
         for resource in resources["StackResources"]
     }
+    (stack,) = client.describe_stacks(StackName=STACK_NAME)["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     try:
-        return Deployment(by_type["AWS::ApiGatewayV2::Api"], by_type["AWS::DynamoDB::Table"])
+        return Deployment(
+            by_type["AWS::ApiGatewayV2::Api"],
+            outputs["TableName"],
+            outputs["QueueUrl"],
+            outputs["BucketName"],
+            outputs["Secrets"],
+        )
     except KeyError as missing:
         raise LocalStackError(f"template.yaml made no {missing}") from None

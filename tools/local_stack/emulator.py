@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -102,6 +103,7 @@ def start_emulator(directory: Path, lock: IO[str]) -> Emulator:
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     port = free_port()
+    _readdress_queues(directory / "state" / "sqs.json", port)
     log = directory / "stack.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -122,6 +124,17 @@ def start_emulator(directory: Path, lock: IO[str]) -> Emulator:
         emulator.stop()
         raise
     return emulator
+
+
+def _readdress_queues(state: Path, port: int) -> None:
+    """Give the saved queues the URLs that they have from now on.
+
+    The emulator finds a queue that a function waits for by its URL, in which it has its own port;
+    of a queue from an earlier run nobody would ever get a message.
+    """
+    with suppress(FileNotFoundError):
+        saved = state.read_text()
+        state.write_text(re.sub(r"http://localhost:[0-9]+/", f"http://localhost:{port}/", saved))
 
 
 def free_port() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from shlex import quote
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,24 @@ NEW_CONTACT = {
 }
 
 
+NEW_EVENT = {
+    "type": "contact.updated",
+    "timestamp": "2026-11-21T10:00:00Z",
+    "data": {
+        "id": "17",
+        "first_name": "Nina",
+        "last_name": "Costa",
+        "numbers": [{"number": "02 7654321", "kind": "work"}],
+    },
+}
+# Signs a body as Standard Webhooks wants it, and prints the headers as curl takes them.
+SIGN = """\
+import base64 as b,hmac,sys,time;s,d=sys.argv[1:];t=str(int(time.time()));\
+m=hmac.digest(b.b64decode(s[6:]),f"demo-{t}.{t}.{d}".encode(),"sha256");\
+print(f"-H webhook-id:demo-{t} -H webhook-timestamp:{t} \
+-H webhook-signature:v1,{b.b64encode(m).decode()}")"""
+
+
 def sample_commands(stack: Stack) -> tuple[tuple[str, str], ...]:
     """Return what to try first: what it shows, and the command."""
 
@@ -22,6 +41,9 @@ def sample_commands(stack: Stack) -> tuple[tuple[str, str], ...]:
         key = f"-H 'x-api-key: {stack.keys[role]}'"
         return " ".join(["curl", key, *options, f"'{stack.url}/v1/{path}'"])
 
+    event = json.dumps(NEW_EVENT)
+    signed = f"$(python3 -c {quote(SIGN)} {stack.webhook_secret} {quote(event)})"
+    webhook = (signed, "-H 'content-type: application/json'", f"-d {quote(event)}")
     body = ("-X PUT", "-H 'content-type: application/json'", f"-d '{json.dumps(NEW_CONTACT)}'")
     return (
         ("Who is calling?", curl("pbx", "lookup?number=%2B390244556677")),
@@ -31,6 +53,8 @@ def sample_commands(stack: Stack) -> tuple[tuple[str, str], ...]:
         ("All that a screen pop needs", curl("pbx", "lookup?number=3356001234&format=json")),
         ("A stranger, named by the carrier", curl("pbx", "lookup?number=0299999999&name=ACME")),
         ("How a number is understood", curl("admin", "explain?number=0244551234")),
+        ("A CRM tells of a contact, signed ...", curl("crm", "crm/generic", *webhook)),
+        ("... and a moment later it calls", curl("pbx", "lookup?number=027654321")),
         ("Save a contact ...", curl("admin", "contacts/api:ada", *body)),
         ("... and let it call", curl("pbx", "lookup?number=021234567")),
     )

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from local_stack.demo import Demo
+    from local_stack.deploy import Deployment
+
 
 class Stack:
     """A running stack; leaving its context, or `stop`, saves the data and ends it.
@@ -26,6 +29,7 @@ class Stack:
         url: of the API, without a slash at its end.
         tenant: the demo tenant's id.
         keys: role -> API key of the demo tenant.
+        webhook_secret: what the demo tenant's own CRM signs with.
         table: the name of the DynamoDB table.
         directory: where its data are.
         emulator: AWS as the stack sees it: its endpoint, and clients for its services.
@@ -34,7 +38,7 @@ class Stack:
     def __init__(  # noqa: PLR0913, PLR0917 - made in one place, from what it is made of
         self,
         url: str,
-        keys: Mapping[str, str],
+        demo: Demo,
         table: str,
         directory: Path,
         emulator: Emulator,
@@ -42,7 +46,8 @@ class Stack:
     ) -> None:
         self.url = url
         self.tenant = TENANT
-        self.keys = keys
+        self.keys = demo.keys
+        self.webhook_secret = demo.webhook_secret
         self.table = table
         self.directory = directory
         self.emulator = emulator
@@ -98,9 +103,9 @@ def start(
         gateway = Gateway(listener, emulator, deployment.api_id)
         resources.callback(gateway.stop)
         url = f"http://{HOST}:{listener.getsockname()[1]}"
-        keys = load_demo(emulator, deployment.table, directory / "demo.json", url, say)
-        _write_environment(directory / "aws.env", emulator, deployment.table)
-        return Stack(url, keys, deployment.table, directory, emulator, resources.pop_all())
+        demo = load_demo(emulator, deployment, directory / "demo.json", url, say)
+        _write_environment(directory / "aws.env", emulator, deployment)
+        return Stack(url, demo, deployment.table, directory, emulator, resources.pop_all())
 
 
 def _occupy(directory: Path) -> IO[str]:
@@ -117,7 +122,13 @@ def _occupy(directory: Path) -> IO[str]:
     return lock
 
 
-def _write_environment(file: Path, emulator: Emulator, table: str) -> None:
+def _write_environment(file: Path, emulator: Emulator, deployment: Deployment) -> None:
     """Write the variables that point AWS tools, and our command line, at the emulator."""
-    variables = {**emulator.env(), "CENTRALINO_TABLE": table}
+    variables = {
+        **emulator.env(),
+        "CENTRALINO_TABLE": deployment.table,
+        "CENTRALINO_QUEUE_URL": deployment.queue_url,
+        "CENTRALINO_BUCKET": deployment.bucket,
+        "CENTRALINO_SECRETS": deployment.secrets,
+    }
     file.write_text("".join(f"export {name}='{value}'\n" for name, value in variables.items()))
