@@ -1,7 +1,8 @@
 """The DynamoDB table: every item, every key, every question. `docs/data-model.md` is this text.
 
 One table, on demand. Every key begins with the tenant, and `#` is refused in ids, so no key of one
-tenant can be spelled with the ids of another. Every item has a `type` and a schema version `sv`.
+tenant can be spelled with the ids of another; one list in the index is of all tenants, and says no
+more than which CRMs they have. Every item has a `type` and a schema version `sv`.
 
 | question | key (`pk` / `sk`) | how |
 |---|---|---|
@@ -15,6 +16,9 @@ tenant can be spelled with the ids of another. Every item has a `type` and a sch
 | was this delivery applied already? | `T#acme#E#<sha256>` / `E` | `Delivery`; put by the transaction that applies it, BatchGetItem before a CRM is asked again |
 | was it unknown to all CRMs a moment ago? | `T#acme#X#+390244556677` / `X` | `Unknown`; in the BatchGetItem of a call, for tenants with CRMs to ask |
 | who called and is unknown? who did so again? | index `list`: `T#acme#L#unknown#<0..15>` / `+390244556677`, `!+390244556677` | Query, `!` from the second time on |
+| which CRMs are connected, and how far is reconciliation? | `T#acme` / `CRM#hubspot` | `Connection`; GetItem, Query |
+| which connections are due, whoever's they are? | index `list`: `CRM#<0..15>` / `acme#hubspot` | Query and BatchGetItem, by the dispatcher alone |
+| which records has a full run met? | `T#acme#M#hubspot#<run>` / `00000017` | `Marks`; Query, before the sweep |
 | tombstones, to erase a tenant | index `list`: `T#acme#L#tombstone#<0..15>` / `hubspot:17` | Query |
 
 **NumberCard.** `n` counts the holders; `h:<contact id>` is one holder, a JSON array in the order of
@@ -58,6 +62,15 @@ saved; `block_lengths` is a number set beside it, to which the first block of a 
 before the contact is written; lengths are not taken away. Erasing a tenant turns this item into
 `{closed_at, expires_at}` first of all: no settings, no keys, no calls; the id stays taken for 35
 days, as long as a backup could bring the data back.
+
+**Connection.** `doc` has the account, which is no secret: secrets are elsewhere. `state` is how far
+reconciliation is (`ports/connections.py`'s `SyncState` as JSON), saved after every page on condition
+that `state_version` is the one that was read: of two workers at one run the slower one stops.
+Another account takes both away, and reconciliation begins anew.
+
+**Marks.** What one page of a run that reads everything held: eight bytes of a hash for each record,
+in `seen`, for 8 days. The sweep asks the CRM for each contact that has no mark. An erasure leaves
+them to the TTL.
 
 **TTL** is the attribute `expires_at`, seconds since 1970. DynamoDB removes such items late, so
 every reader checks it as well.
