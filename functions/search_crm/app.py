@@ -15,6 +15,7 @@ from centralino.entry.search import Connections, Office, search
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+bootstrap.prepare_search()
 office = Office(
     bootstrap.tenant_store,
     bootstrap.contact_store,

@@ -248,6 +248,16 @@ def tokens(tenant: str, provider: str, base_url: str) -> TokenCache:  # noqa: AR
     return MemoryTokens()
 
 
+def prepare_search() -> None:
+    """Do what every search needs while the container starts: somebody waits for the first one."""
+    import centralino.adapters.store.callers  # noqa: PLC0415
+    import centralino.adapters.store.connections  # noqa: PLC0415
+    import centralino.adapters.store.contacts  # noqa: F401, PLC0415
+
+    web({})
+    _dynamodb().connect(PRECONNECT_S)
+
+
 def web(account: Mapping[str, str]) -> Web:
     """Build what asks a CRM.
 

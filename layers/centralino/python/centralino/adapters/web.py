@@ -20,6 +20,7 @@ import ssl
 import threading
 import time
 import zlib
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -142,7 +143,7 @@ class HttpWeb:
         self._max_bytes = max_bytes
         self._asking = Asking()
         self._pool = httpcore.ConnectionPool(
-            ssl_context=trust,
+            ssl_context=trust or _usual_authorities(),
             max_keepalive_connections=KEEP_CONNECTIONS,
             keepalive_expiry=KEEP_S,
             network_backend=_Pinned(reach, self._asking, resolve or _system_addresses),
@@ -319,6 +320,12 @@ class _Stream(httpcore.NetworkStream):
         if info == "ssl_object" and isinstance(self._socket, ssl.SSLSocket):
             return self._socket
         return None
+
+
+@cache
+def _usual_authorities() -> ssl.SSLContext:
+    """Return whose certificates we believe: read once, for it takes longer than a request."""
+    return httpcore.default_ssl_context()
 
 
 def _checked(url: str) -> SplitResult:

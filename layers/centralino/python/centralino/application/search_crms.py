@@ -11,7 +11,6 @@ import queue
 import threading
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from centralino.application.apply_record import apply_record
 from centralino.application.decode_caller import Call, caller_of, came_from_outside
 from centralino.domain.circuit import Circuit
 from centralino.domain.errors import (
@@ -189,7 +188,12 @@ class _Asked(NamedTuple):
 def _searched(query: Query, settings: Settings, desk: Desk, asked: _Asked) -> Found:
     began_at = desk.now()
     read_at_ms = int(1000 * began_at)
-    replies, complete = _Round(query, settings, desk, asked).replies()
+    asking = _Round(query, settings, desk, asked)
+    asking.start()
+    # What saving needs takes a tenth of a second to import: the time in which the CRMs answer.
+    from centralino.application import apply_record as _  # noqa: F401, PLC0415
+
+    replies, complete = asking.replies()
     failed = not complete or any(reply.problem for reply in replies)
     keys = [candidate.key for candidate in asked.reading.candidates]
     touched, unfit = _saved(settings, desk, replies, set(keys), read_at_ms)
@@ -216,6 +220,8 @@ def _saved(
     settings: Settings, desk: Desk, replies: Sequence[Reply], keys: set[str], read_at_ms: int
 ) -> tuple[set[str], int]:
     """Save who was found; return the caller's keys among theirs, and how many are unfit."""
+    from centralino.application.apply_record import apply_record  # noqa: PLC0415 - see above
+
     touched: set[str] = set()
     unfit = 0
     for contact in (contact for reply in replies for contact in reply.contacts):
@@ -249,6 +255,8 @@ def _drop_the_gone(
 
     A search may lag behind, so each is read by its id.
     """
+    from centralino.application.apply_record import apply_record  # noqa: PLC0415 - see above
+
     found = {contact.id for reply in replies for contact in reply.contacts}
     answered = {reply.provider for reply in replies if not reply.problem}
     for contact_id in dict.fromkeys(
@@ -285,14 +293,17 @@ class _Round:
         self._done: dict[str, Reply] = {}
         self._reopened: set[str] = set()
 
+    def start(self) -> None:
+        """Ask all of them."""
+        for provider in self._order:
+            self._ask(provider)
+
     def replies(self) -> tuple[tuple[Reply, ...], bool]:
-        """Ask, and wait as long as it makes sense.
+        """Wait for answers as long as it makes sense.
 
         Returns:
             What became of each CRM, the best first, and whether all were waited for.
         """
-        for provider in self._order:
-            self._ask(provider)
         while len(self._done) < len(self._order) and not self._is_decided():
             found = any(reply.contacts for reply in self._done.values())
             # Whoever waits is not to lose the name that is there to one that may come.
