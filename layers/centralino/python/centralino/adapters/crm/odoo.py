@@ -94,12 +94,12 @@ class Adapter(Crm):
         "secrets.api_key": "an API key of a user who may read contacts",
     }
     setup: ClassVar[tuple[str, ...]] = (
-        "in Settings > Technical > Automation Rules make four rules on Contact (res.partner),",
-        "each with the action Send Webhook Notification and the field Last Updated on:",
-        "On save (when updating Name, Phone, Active, Related Company): {url}/save?secret={secret}",
-        "On archived: {url}/archive?secret={secret}",
-        "On unarchived: {url}/unarchive?secret={secret}",
-        "On deletion, without fields: {url}/delete?secret={secret}",
+        "in Settings > Technical > Automation Rules make four rules on Contact (res.partner)",
+        "give each the action Send Webhook Notification with the field Last Updated on",
+        "on save, when Name, Phone, Mobile or Related Company change: {url}/save?secret={secret}",
+        "on archived: {url}/archive?secret={secret}",
+        "on unarchived: {url}/unarchive?secret={secret}",
+        "on deletion: {url}/delete?secret={secret}",
     )
 
     def __init__(

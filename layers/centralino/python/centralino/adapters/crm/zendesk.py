@@ -85,9 +85,9 @@ class Adapter(Crm):
     }
     setup: ClassVar[tuple[str, ...]] = (
         "in Admin Center > Apps and integrations > Webhooks make a webhook on Zendesk events",
-        "subscribe it to the user events created, deleted, merged, active status changed,",
-        "name, role, details and external id changed, identity created, changed and deleted,",
-        "and organization membership created and deleted",
+        "subscribe it to users created, deleted and merged, and to their active status changed",
+        "subscribe it to users' name, role, tags and external id changed",
+        "subscribe it to users' identities and organization memberships, whatever happens to them",
         "endpoint {url}, method POST, format JSON, no authentication",
         "then connect again with the signing secret that it shows: webhook_secrets",
     )
