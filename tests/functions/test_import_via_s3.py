@@ -179,6 +179,20 @@ def test_any_encoding_goes_in(yard: Yard, encoding: str) -> None:
     assert saved.last_name == "Però 29"
 
 
+def test_a_file_that_is_imported_does_not_stay_in_the_bucket(yard: Yard) -> None:
+    yard.run(yard.write(person(1)), "--no-wait")
+    assert [key for key in yard.objects.files if key.endswith("source.csv")]
+    yard.run(yard.write(person(1)))
+    assert not [key for key in yard.objects.files if key.endswith("source.csv")]
+
+
+def test_erasing_a_tenant_removes_its_files_and_nobody_elses(yard: Yard) -> None:
+    yard.run(yard.write(",Mario,Rossi,02 1234567,"))
+    yard.objects.files |= {"claims/acme/odoo/1": b"", "claims/acme2/odoo/1": b""}
+    yard.line.done("tenants", "erase", "acme", "--yes-erase", "acme")
+    assert list(yard.objects.files) == ["claims/acme2/odoo/1"]
+
+
 def test_a_file_that_lies_in_s3_already_is_taken_from_there(yard: Yard) -> None:
     yard.objects.elsewhere["s3://exports/crm/hubspot.csv"] = yard.write(person(1)).read_bytes()
     told = yard.line.run("import", "s3://exports/crm/hubspot.csv", "--json")

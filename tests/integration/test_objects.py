@@ -36,8 +36,10 @@ def test_a_file_is_read_as_a_whole_or_some_bytes_of_it(s3: Any) -> None:
     assert objects.read("a/1") == b"0123456789"
     assert objects.read("a/1", 2, 5) == b"234"
     assert objects.read("a/1", 8, 500) == b"89"
+    objects.remove("a/2")
+    objects.remove("a/1")
     with pytest.raises(NotFoundError):
-        objects.read("a/2")
+        objects.read("a/1")
 
 
 def test_a_file_that_has_to_be_new_does_not_take_anothers_place(s3: Any) -> None:

@@ -47,6 +47,10 @@ class MemoryObjects:
         self._asked()
         yield from sorted(key for key in self.files if key.startswith(prefix))
 
+    def remove(self, key: str) -> None:
+        self._asked()
+        self.files.pop(key, None)
+
     def upload(self, key: str, path: Path) -> None:
         self.write(key, path.read_bytes())
 

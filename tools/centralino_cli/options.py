@@ -24,6 +24,9 @@ Secrets = Annotated[
         metavar="PLACE",
     ),
 ]
+Bucket = Annotated[
+    str, typer.Option(help="The stack's bucket; else CENTRALINO_BUCKET.", metavar="NAME")
+]
 Number = Annotated[
     str, typer.Argument(help="The caller's number, exactly as the carrier or PBX delivers it.")
 ]

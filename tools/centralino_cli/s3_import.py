@@ -218,11 +218,11 @@ def import_via_s3(  # noqa: PLR0913, PLR0917 - what an import depends on
     import_id = _import_id(tenant, path, manifest)
     base = place_of(tenant, import_id)
     done = _done(place, tenant, import_id)
-    if not done:
-        place.objects.upload(f"{base}/source.csv", path)
-        place.objects.write(f"{base}/manifest.json", write_manifest(manifest))
     chunks = list(cut(path, opened))
     missing = [chunk for chunk in chunks if chunk.start not in done]
+    if missing:
+        place.objects.upload(f"{base}/source.csv", path)
+        place.objects.write(f"{base}/manifest.json", write_manifest(manifest))
     say(f"{len(chunks)} pieces, {len(missing)} of them to do; import {import_id}")
 
     def send(some: Sequence[Chunk]) -> None:
@@ -231,6 +231,8 @@ def import_via_s3(  # noqa: PLR0913, PLR0917 - what an import depends on
 
     if wait:
         _watch(desk, lambda: _done(place, tenant, import_id), chunks, missing, send)
+        # It is full of people, and nobody needs it any more.
+        place.objects.remove(f"{base}/source.csv")
         return _gathered(place, tenant, import_id, manifest)
     send(missing)
     return {"import": import_id, "pieces": len(chunks), "sent": len(missing)}

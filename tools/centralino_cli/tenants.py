@@ -14,7 +14,7 @@ from centralino.application.erase_tenant import erase_tenant
 from centralino.domain.settings import CLI_FORMATS, Line, Settings
 from centralino_cli.crm import find_keeper
 from centralino_cli.desk import USAGE, CommandError, Desk, find_desk, say
-from centralino_cli.options import AsJson, Secrets, Table
+from centralino_cli.options import AsJson, Bucket, Secrets, Table
 from centralino_cli.show import print_json, print_line
 
 app = typer.Typer(
@@ -78,9 +78,10 @@ def erase(  # noqa: PLR0913, PLR0917 - options
     ],
     table: Table = "",
     place: Secrets = "",
+    bucket: Bucket = "",
     as_json: AsJson = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Erase a tenant: keys, settings, contacts, its CRMs' secrets. There is no way back.
+    """Erase a tenant: keys, settings, contacts, files, its CRMs' secrets. There is no way back.
 
     May be run again as often as wanted. It is done once nothing is left and everybody who was at
     work when the tenant was closed has had to end, a quarter of an hour later.
@@ -95,6 +96,7 @@ def erase(  # noqa: PLR0913, PLR0917 - options
     # First of all: once a tenant is closed nobody knows any more which CRMs it had.
     for link in DynamoConnectionStore(client, name, tenant, now=desk.now).list():
         find_keeper(desk, place).remove(tenant, link.provider)
+    _remove_files(desk, bucket, tenant)
     removed = 0
     while (part := erase_tenant(tenants, contacts, now_s=desk.now())).removed:
         removed += part.removed
@@ -105,3 +107,15 @@ def erase(  # noqa: PLR0913, PLR0917 - options
     else:
         at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(part.again_at))
         print_line(f"tenant {tenant} is closed and empty; run this again after {at} to be sure")
+
+
+def _remove_files(desk: Desk, option: str, tenant: str) -> None:
+    """Remove what imports and large webhooks left in the bucket; it would end by itself later."""
+    bucket = option or desk.env.get("CENTRALINO_BUCKET", "")
+    if not bucket:
+        say("no --bucket or CENTRALINO_BUCKET: files of imports end by themselves within 30 days")
+        return
+    objects = desk.objects(bucket)
+    for kind in ("claims", "imports"):
+        for key in list(objects.keys(f"{kind}/{tenant}/")):
+            objects.remove(key)

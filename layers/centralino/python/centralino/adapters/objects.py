@@ -77,6 +77,10 @@ class S3Objects:
                 return
             token = {"ContinuationToken": answer["NextContinuationToken"]}
 
+    def remove(self, key: str) -> None:
+        """Remove a file; see the port."""
+        self._do(lambda client: client.delete_object(Bucket=self._bucket, Key=key))
+
     def upload(self, key: str, path: Path) -> None:
         """Keep a file of the desk; see the port."""
         self._do(lambda client: client.upload_file(str(path), self._bucket, key))

@@ -34,6 +34,9 @@ class Objects(Protocol):
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with a prefix, in their order."""
 
+    def remove(self, key: str) -> None:
+        """Remove a file, if there is one."""
+
     def upload(self, key: str, path: Path) -> None:
         """Keep a file of the desk, however large."""
 
