@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from centralino import bootstrap
 from centralino.adapters.tokens import MemoryTokens
 from centralino.domain.errors import RejectedError, UnavailableError
 from centralino.ports.tokens import Token
@@ -126,3 +127,15 @@ def test_who_can_not_wait_any_longer_is_told_so(issuer: Issuer, tokens: MemoryTo
 
     assert tokens.token(impatient, timeout_s=1.0).access == "access-1"
     assert tokens.token(issuer.renew, timeout_s=-1.0).access == "access-1"
+
+
+def test_a_container_keeps_one_token_for_each_tenant_product_and_address() -> None:
+    kept = bootstrap.tokens("acme", "salesforce", "https://acme.example.com")
+    assert bootstrap.tokens("acme", "salesforce", "https://acme.example.com") is kept
+    # A token is not shown to another organisation, whoever is connected to it now.
+    for other in (
+        ("other", "salesforce", "https://acme.example.com"),
+        ("acme", "dynamics", "https://acme.example.com"),
+        ("acme", "salesforce", "https://other.example.com"),
+    ):
+        assert bootstrap.tokens(*other) is not kept

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
+from defusedxml import ElementTree
 
 from centralino.adapters.crm.salesforce import ACK, Adapter, escape, long_id
 from centralino.adapters.exports.salesforce import COLUMNS
@@ -27,6 +29,7 @@ from tests.support.crm import Fault, LoopbackWeb, Person, Reply, hang, reply
 from tests.support.crm.contract import (
     HUGE,
     JUNK_HEADERS,
+    JUNK_VALUES,
     NOW_MS,
     NOW_S,
     NUMBER,
@@ -48,6 +51,39 @@ LATER_S = NOW_S + 300
 CONTACT = "003Dn0000000001IAA"
 LEAD = "00QDn0000000002MAA"
 ACCOUNT = "001Dn0000000003IAA"
+
+
+# What XML can hold of the contract's junk.
+TEXTS = tuple(
+    junk for junk in JUNK_VALUES if isinstance(junk, str) and not set(junk) & {"\x00", "\ud800"}
+)
+
+
+def mutated(body: bytes) -> Iterator[bytes]:
+    """Give a message with each element and each type replaced by junk, left out, and doubled."""
+    tree = ElementTree.fromstring(body)
+    for parent in tree.iter():
+        for place, child in enumerate(list(parent)):
+            parent.remove(child)
+            yield ElementTree.tostring(tree)
+            for _ in range(2):
+                parent.insert(place, child)
+            yield ElementTree.tostring(tree)
+            parent.remove(child)
+    for element in tree.iter():
+        text, attributes, tag = element.text, dict(element.attrib), element.tag
+        for junk in TEXTS:
+            element.text = junk
+            yield ElementTree.tostring(tree)
+            element.text = text
+            for name, value in attributes.items():
+                element.set(name, junk)
+                yield ElementTree.tostring(tree)
+                element.set(name, value)
+        for other in ("Id", "{urn:x}sObject", tag.lower()):
+            element.tag = other
+            yield ElementTree.tostring(tree)
+        element.tag = tag
 
 
 class Adapter10h05(Adapter):
@@ -132,6 +168,18 @@ class TestSalesforce(CrmContract):
         yield "by an entity", delivery._replace(body=entity)
         # What begins after this is not read for the organisation.
         yield "late", delivery._replace(body=delivery.body.replace(b"?>", b"?>" + b" " * 70_000, 1))
+
+    def test_whatever_a_value_is_replaced_by_the_hints_can_be_worked_with(
+        self, crm: Crm, recording: str
+    ) -> None:
+        tried = 0
+        for body in mutated(self.recorded(recording).body):
+            tried += 1
+            delivery = self.sign(body, self.secret)
+            with suppress(CredentialsError):
+                crm.verify(delivery)
+            self.parse_anything(crm, delivery)
+        assert tried > 10 * len(TEXTS)
 
     @pytest.mark.parametrize("place", range(len(HUGE)))
     def test_ten_megabytes_of_junk_give_no_hint_and_no_other_error(
