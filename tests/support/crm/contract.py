@@ -421,9 +421,13 @@ class CrmContract(ABC):
                 self.adapter(Connection(self.slug(), {}, secrets)).verify(self.any_delivery())
 
     def test_a_secret_that_is_set_wrongly_refuses_and_does_not_fail(self) -> None:
+        delivery = self.any_delivery()
+        # A secret that can't be read must not turn into an empty one, which anybody can sign with.
+        signed_by_anybody = self.sign(delivery.body, "", event=delivery.event)
         for secret in JUNK_HEADERS[1:]:
-            with pytest.raises(CredentialsError):
-                self.inbound(secret).verify(self.any_delivery())
+            for attempt in (delivery, signed_by_anybody):
+                with pytest.raises(CredentialsError):
+                    self.inbound(secret).verify(attempt)
 
     def test_a_body_that_was_changed_on_the_way_is_refused_or_harmless(
         self, crm: Crm, recording: str

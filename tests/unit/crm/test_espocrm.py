@@ -109,6 +109,10 @@ class TestEspocrm(CrmContract):
             "Contact.remove",
             "Opportunity.update",
             "contact.update",
+            "Contact.updated",
+            "Contact.update.",
+            "Contact.fieldUpdate.",
+            "x/Contact.update",
         ],
     )
     def test_a_url_that_names_no_event_of_ours_is_refused(self, event: str) -> None:

@@ -238,6 +238,13 @@ class TestHubspot(CrmContract):
         assert self.ids(self.read_all(fake, NOW_MS)[0]) == [company.id]
         assert self.ids(self.read_all(fake, 0)[0]) == [company.id]
 
+    def test_no_record_is_listed_twice(self, fake: FakeHubspot) -> None:
+        for place in range(8):
+            fake.save(Person(fake.record(place), NUMBER, NOW_MS))
+        for since_ms in (0, NOW_MS):
+            found = self.ids(self.read_all(fake, since_ms)[0])
+            assert found == [f"hubspot:{fake.record(place)}" for place in range(8)]
+
     def ids(self, contacts: list[Contact]) -> list[str]:
         return sorted(contact.id for contact in contacts)
 

@@ -44,13 +44,15 @@ class Connection(NamedTuple):
     country: str = "IT"
 
     def webhook_secrets(self) -> tuple[str, ...]:
-        """Return the secrets that a webhook may be signed with; none means that all are refused."""
-        given = self.secrets.get("webhook_secrets") or ()
-        return (
-            tuple(str(secret) for secret in given if secret)
-            if isinstance(given, (list, tuple))
-            else ()
-        )
+        """Return the secrets that a webhook may be signed with; none means that all are refused.
+
+        A blank one is none: to HMAC, a key of NULs is the empty key.
+        """
+        given = self.secrets.get("webhook_secrets")
+        if not isinstance(given, (list, tuple)):
+            return ()
+        texts = (str(secret) for secret in given if secret)
+        return tuple(text for text in texts if text.strip(" \t\r\n\0"))
 
     def secret(self, name: str) -> str:
         """Return one secret of the API; empty if it isn't there."""
