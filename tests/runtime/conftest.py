@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from functools import cache
@@ -11,7 +12,9 @@ import pytest
 
 from centralino.adapters.aws import Client
 from tests.support import events_tenant, lambda_emulator
+from tests.support.fake_aws import QUEUE_URL, FakeAws
 from tests.support.lambda_emulator import LambdaEmulator
+from tests.support.template import declared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,10 +26,14 @@ if TYPE_CHECKING:
 Running: TypeAlias = Callable[[str], LambdaEmulator]
 
 
+def logical_id(folder: str) -> str:
+    """Return what the template calls the function of a folder."""
+    return folder.title().replace("_", "") + "Function"
+
+
 def _artifact(folder: str) -> Artifact:
-    logical_id = folder.title().replace("_", "") + "Function"
     try:
-        return lambda_emulator.artifact(logical_id)
+        return lambda_emulator.artifact(logical_id(folder))
     except lambda_emulator.MissingRuntimeError as error:
         pytest.skip(str(error))
 
@@ -38,12 +45,32 @@ def lookup_artifact() -> Artifact:
 
 
 @pytest.fixture(scope="session")
-def function_env(dynamodb: DynamoDBLocal) -> Iterator[Mapping[str, str]]:
-    """The functions' environment: a table with the tenant of `events/`."""
+def receive_artifact() -> Artifact:
+    """The receiver of webhooks with its layer, built, zipped and unpacked."""
+    return _artifact("receive_crm")
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[FakeAws]:
+    """The services beside DynamoDB, with the secrets of the tenant of `events/`."""
+    with FakeAws() as aws:
+        place = f"/centralino/local/{events_tenant.SETTINGS.tenant}/crm/{events_tenant.CRM}"
+        aws.parameters[place] = json.dumps(events_tenant.CRM_SECRETS)
+        yield aws
+
+
+@pytest.fixture(scope="session")
+def function_env(dynamodb: DynamoDBLocal, aws: FakeAws) -> Iterator[Mapping[str, str]]:
+    """The functions' environment: a table with the tenant of `events/`, a queue, secrets."""
     table = dynamodb.create_table()
     with closing(Client("dynamodb", env=dynamodb.env)) as client:
         events_tenant.load(client, table)
-    yield {**dynamodb.env, "CENTRALINO_TABLE": table}
+    yield {
+        **aws.env,
+        **dynamodb.env,
+        "CENTRALINO_TABLE": table,
+        "CENTRALINO_QUEUE_URL": QUEUE_URL,
+    }
     dynamodb.delete_table(table)
 
 
@@ -55,6 +82,9 @@ def running(function_env: Mapping[str, str]) -> Iterator[Running]:
         @cache
         def start(folder: str) -> LambdaEmulator:
             found = _artifact(folder)
-            return running.enter_context(LambdaEmulator(found.task, found.opt, function_env))
+            limit_s = declared()["Resources"][logical_id(folder)]["Properties"]["Timeout"]
+            return running.enter_context(
+                LambdaEmulator(found.task, found.opt, function_env, timeout_s=limit_s)
+            )
 
         yield start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.runtime.conftest import Running
+    from tests.support.fake_aws import FakeAws
     from tests.support.lambda_emulator import Artifact
 
 pytestmark = pytest.mark.runtime
@@ -75,3 +77,49 @@ def test_a_call_whose_store_is_gone_gets_the_carriers_name(
         answer = lookup.invoke(_read(EVENTS, "lookup/miss_shows_the_carriers_name"))
     assert (answer["statusCode"], answer["headers"]["x-centralino-outcome"]) == (200, "degraded")
     assert answer["body"] == "ROSSI MARIO"
+
+
+RECEIVED = [case for case in _cases(EVENTS) if case.startswith("receive_crm/")]
+
+
+@pytest.mark.parametrize("case", RECEIVED)
+def test_a_webhook_s_file_is_named_for_its_outcome_and_only_one_that_is_accepted_is_kept(
+    running: Running, aws: FakeAws, case: str
+) -> None:
+    receive = running("receive_crm")
+    before = len(aws.messages)
+    receive.invoke(_read(EVENTS, case))
+    kept = aws.messages[before:]
+
+    word = case.removeprefix("receive_crm/").split("_", 1)[0]
+    told = [line for line in receive.log().splitlines() if '"message": "webhook"' in line]
+    assert json.loads(told[-1])["outcome"] == word
+    assert [message["provider"] for message in kept] == ["espocrm"] * (word == "accepted")
+
+
+def test_a_delivery_waits_for_the_worker_as_it_came_and_leaves_nothing_of_it_in_the_log(
+    running: Running, aws: FakeAws
+) -> None:
+    receive = running("receive_crm")
+    event = _read(EVENTS, "receive_crm/accepted_key_in_path_base64")
+    before = len(aws.messages)
+    receive.invoke(event)
+
+    (message,) = aws.messages[before:]
+    assert message["body"].encode() == base64.b64decode(event["body"])
+    assert (message["tenant"], message["event"]) == ("demo", "Contact.create")
+    told = [line for line in receive.log().splitlines() if '"message": "webhook"' in line]
+    for secret in ("9988776", "Ricci", "EventsCrmKeyForTests00", "EventsSecretOfEspoCrm"):
+        assert secret not in "".join(told)
+        assert secret not in message["url"]
+
+
+def test_a_webhook_whose_queue_is_gone_is_to_be_sent_again(
+    receive_artifact: Artifact, function_env: Mapping[str, str]
+) -> None:
+    # Nobody listens on the discard port of the loopback address.
+    env = {**function_env, "AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:9"}
+    with LambdaEmulator(receive_artifact.task, receive_artifact.opt, env) as receive:
+        answer = receive.invoke(_read(EVENTS, "receive_crm/accepted_key_in_header"))
+    assert answer["statusCode"] == 503
+    assert answer["headers"]["retry-after"] == "1"

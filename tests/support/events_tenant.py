@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from centralino.adapters.store.connections import DynamoConnectionStore
 from centralino.adapters.store.contacts import DynamoContactStore
 from centralino.adapters.store.tenants import DynamoTenantStore
 from centralino.application.save_contact import save_contact
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
     from centralino.adapters.store.sender import Sender
 
 # Made up, and good for nothing but these events.
-KEYS = {"pbx": "demo.EventsPbxKeyForTests00", "admin": "demo.EventsAdminKeyForTest0"}
+KEYS = {
+    "pbx": "demo.EventsPbxKeyForTests00",
+    "crm": "demo.EventsCrmKeyForTests00",
+    "admin": "demo.EventsAdminKeyForTest0",
+}
+# Of the CRM that the tenant is connected to; its signatures have no time that would run out.
+CRM = "espocrm"
+CRM_SECRETS = {"webhook_secrets": ["EventsSecretOfEspoCrm"]}
 SETTINGS = Settings(
     tenant="demo",
     line=Line(country="IT", area_code="02"),
@@ -33,6 +41,8 @@ def load(client: Sender, table: str) -> None:
     tenants.create(SETTINGS, first)
     for key in others:
         tenants.add_key(key)
+    connections = DynamoConnectionStore(client, table, SETTINGS.tenant)
+    connections.save(CRM, {"base_url": "https://crm.example"}, now_s=0)
     contacts = DynamoContactStore(client, table, SETTINGS.tenant)
     for contact in _contacts():
         save_contact(contacts, contact, SETTINGS.line, now_ms=0)

@@ -103,6 +103,11 @@ class FakeAws:
         count = str(len(self.messages))
         return Answer.of(200, {"MessageId": count, "MD5OfMessageBody": digest})
 
+    def _ChangeMessageVisibility(self, payload: dict[str, Any]) -> Answer:  # noqa: N802 - AWS's
+        if payload["QueueUrl"] != QUEUE_URL:
+            return _error("QueueDoesNotExist")
+        return Answer.of(200, {})
+
     def _GetParameter(self, payload: dict[str, Any]) -> Answer:  # noqa: N802 - AWS's spelling
         name = payload["Name"]
         if payload.get("WithDecryption") is not True:
