@@ -155,8 +155,7 @@ class Adapter(Crm):
     ) -> None:
         super().__init__(connection, web, tokens)
         self._now = now
-        # Fields that this user can't see: not asked for again.
-        self._unknown: set[str] = set()
+        self._unknown = _unknown_fields(str(connection.account.get("base_url") or ""))
 
     # Inbound -------------------------------------------------------------------------------------
 
@@ -500,6 +499,18 @@ def long_id(record: str) -> str:
 def escape(text: str) -> str:
     """Return a text as SOSL looks for it, whatever it would mean there."""
     return _RESERVED.sub(r"\\\1", text)
+
+
+# Fields that our user can't see, by the organisation's address. A search has no time to find them
+# out one by one, so what another request has found out counts for as long as the container lives.
+_UNKNOWN: dict[str, set[str]] = {}
+_MAX_UNKNOWN = 2_000
+
+
+def _unknown_fields(base_url: str) -> set[str]:
+    if base_url not in _UNKNOWN and len(_UNKNOWN) >= _MAX_UNKNOWN:
+        _UNKNOWN.clear()
+    return _UNKNOWN.setdefault(base_url, set())
 
 
 class _UnknownFieldError(Exception):
