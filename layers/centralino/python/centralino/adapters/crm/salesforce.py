@@ -220,17 +220,18 @@ class Adapter(Crm):
     def find_by_number(
         self, variants: Sequence[str], number: str, timeout_s: float
     ) -> tuple[Contact, ...]:
-        """Search the phone fields for all spellings at once, and for numbers that end alike."""
+        """Search the phone fields for all spellings at once.
+
+        A `*` before the national number would find the same and more, but Salesforce's reference
+        has it in the middle or at the end of a word only.
+        """
         if not variants:
             return ()
         from centralino.domain.national import national_number  # noqa: PLC0415 - not for deliveries
 
         national = national_number(number)
         terms = [national, *(escape(variant.removeprefix("+")) for variant in variants)]
-        terms = [*list(dict.fromkeys(filter(None, terms)))[:MAX_TERMS]]
-        if national:
-            terms.append(f"*{national}")
-        wanted = " OR ".join(terms)
+        wanted = " OR ".join(list(dict.fromkeys(filter(None, terms)))[:MAX_TERMS])
         ends = time.monotonic() + timeout_s
 
         def build() -> str:
