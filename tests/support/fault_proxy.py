@@ -113,18 +113,12 @@ class Exchange:
     def forward(self, payload: Mapping[str, Any] | None = None) -> Answer:
         """Ask the server behind, with another payload if one is given, and return its answer."""
         body = self._body if payload is None else json.dumps(payload).encode()
-        connection = http.client.HTTPConnection(self._proxy.upstream, timeout=60)
-        try:
-            headers = {
-                name: value
-                for name, value in self.request.headers.items()
-                if name.startswith("x-amz-") or name in {"authorization", "content-type"}
-            }
-            connection.request("POST", "/", body, headers)
-            answer = connection.getresponse()
-            return Answer(answer.status, answer.read())
-        finally:
-            connection.close()
+        headers = {
+            name: value
+            for name, value in self.request.headers.items()
+            if name.startswith("x-amz-") or name in {"authorization", "content-type"}
+        }
+        return self._handler.ask_upstream(body, headers)
 
     def send(self, answer: Answer) -> None:
         """Answer the client."""
@@ -258,6 +252,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    upstream: http.client.HTTPConnection | None = None
     server: _Server
 
     def setup(self) -> None:
@@ -267,8 +262,25 @@ class _Handler(BaseHTTPRequestHandler):
 
     def finish(self) -> None:
         self.proxy.forget(self.number)
+        if self.upstream is not None:
+            self.upstream.close()
         super().finish()
         self.connection.close()
+
+    def ask_upstream(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Ask the server behind, on a connection that is as old as the client's."""
+        if self.upstream is None:
+            self.upstream = http.client.HTTPConnection(self.proxy.upstream, timeout=60)
+            self.upstream.connect()
+            self.upstream.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            self.upstream.request("POST", "/", body, dict(headers))
+            answer = self.upstream.getresponse()
+            return Answer(answer.status, answer.read())
+        except BaseException:
+            self.upstream.close()
+            self.upstream = None
+            raise
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - its name there
         """Keep quiet."""

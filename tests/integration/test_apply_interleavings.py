@@ -1,0 +1,323 @@
+"""Whatever a CRM tells, in whichever order and however often, the index ends as the CRM is.
+
+Hypothesis plays a CRM and its deliveries: records are created, changed, deleted, restored, merged
+and erased; what is told of it comes twice, late, out of order and to several workers at once, which
+take turns request by request against DynamoDB Local, behind a proxy that conflicts, throttles and
+loses answers. What fails is delivered again, as the queue does.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import defaultdict
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
+
+from centralino.adapters.aws import Client
+from centralino.adapters.store.contacts import DynamoContactStore
+from centralino.adapters.store.table import card_key, contact_key
+from centralino.application.apply_hints import apply_hints
+from centralino.domain.errors import ThrottledError, UnavailableError
+from centralino.domain.settings import Line
+from tests.support import faults
+from tests.support.fault_proxy import Fault, FaultProxy
+from tests.support.paper_crm import Event, Office, OfficeWeb, hints_of, paper
+from tests.support.store_model import assert_cards_follow, contacts_in
+from tests.support.turns import GatedClient, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from centralino.application.apply_hints import Applied
+    from centralino.domain.contact import Contact
+    from tests.support.dynamodb_local import DynamoDBLocal
+    from tests.support.fault_proxy import Exchange
+
+LINE = Line(country="IT", area_code="02")
+RECORDS = ("1", "2", "3")
+NUMBERS = ("+390244556601", "+390244556602", "+390244556603")
+NAMES = ("Rossi", "Bianchi", "Verdi")
+DEEDS = st.tuples(
+    st.sampled_from(
+        ("save", "save", "delete", "delete without a time", "restore", "merge", "erase")
+    ),
+    st.sampled_from(RECORDS),
+    st.sampled_from(RECORDS),
+    st.sampled_from(NAMES),
+    st.integers(0, 2 ** len(NUMBERS) - 1),
+    st.booleans(),
+)
+ROOM = 2
+WORKERS = 3
+STEPS, SOAK_STEPS = 5, 12
+# A story in 2,000 would otherwise be as long as its writers are unlucky.
+MOST_TURNS = 2_000
+PARTS = 4
+IN_CI, IN_SOAK = 2_000, 100_000
+
+
+def lost_answer() -> Fault:
+    """Carry requests out and tell nobody."""
+
+    def handle(exchange: Exchange) -> None:
+        exchange.forward()
+        exchange.close()
+
+    return Fault("lost answer", handle)
+
+
+# Mostly nothing.
+TROUBLE = ("", "", "", "", "", "", "conflict", "throttled once", "throttled", "lost")
+
+
+class World(NamedTuple):
+    """Where stories take place: each is another tenant of one table."""
+
+    proxy: FaultProxy
+    client: Client
+    direct: Client
+    table: str
+    tenants: Iterator[int]
+
+
+class Story(RuleBasedStateMachine):
+    """A CRM, its deliveries, and the workers that apply them."""
+
+    def __init__(self, world: World, *, inline: bool) -> None:
+        super().__init__()
+        self.world = world
+        self.tenant = f"t-{next(world.tenants)}"
+        self.office = Office(inline=inline)
+        self.waiting: list[tuple[Event, ...]] = []
+        self.working: list[tuple[Turn, tuple[Event, ...]]] = []
+        self.erased: set[str] = set()
+        self.told = 0
+
+    @initialize(seed=st.integers(0, 2**32))
+    def shuffle(self, seed: int) -> None:
+        """Choose who takes turns, and how the rest is applied in the end."""
+        self.dice = random.Random(seed)
+
+    # --- what happens in the CRM ---------------------------------------------------------------
+
+    # Rules that always apply, instead of preconditions: what can't be done to a record is a save.
+    @rule(deeds=st.lists(DEEDS, min_size=1, max_size=2))
+    def change(self, deeds: list[tuple[str, str, str, str, int, bool]]) -> None:
+        for deed in deeds:
+            self._change(*deed)
+
+    def _change(  # noqa: PLR0917 - what Hypothesis draws
+        self, what: str, record: str, other: str, name: str, numbers: int, twice: bool
+    ) -> None:
+        there = record in self.office.there
+        if record in self.erased:
+            return
+        if what == "merge" and there and other in self.office.there and other != record:
+            events = self.office.merge(record, other)
+            for told in [events] if twice else [[event] for event in events]:
+                self._tell(*told)
+        elif what == "restore" and record in self.office.gone:
+            self._tell(self.office.restore(record), twice=twice)
+        elif what.startswith("delete") and there:
+            # Who can't be asked has to say when.
+            timed = self.office.inline or what == "delete"
+            self._tell(self.office.delete(record, timed=timed), twice=twice)
+        elif what == "erase" and there:
+            self.erased.add(record)
+            self._tell(self.office.delete(record, erased=True), twice=twice)
+        else:
+            chosen = [number for bit, number in enumerate(NUMBERS) if numbers >> bit & 1]
+            self._tell(self.office.save(record, name, chosen), twice=twice)
+
+    def _tell(self, *events: Event, twice: bool = False) -> None:
+        self.told += 1
+        self.waiting += [events] * (1 + twice)
+
+    # --- who applies it ------------------------------------------------------------------------
+
+    @rule(place=st.integers(0, 99), turns=st.lists(st.sampled_from(TROUBLE), max_size=8))
+    def work(self, place: int, turns: list[str]) -> None:
+        if self.waiting and len(self.working) < WORKERS:
+            self._begin(place % len(self.waiting))
+        for trouble in turns:
+            if self.working:
+                self._turn(self.dice.randrange(len(self.working)), trouble)
+
+    def _begin(self, place: int) -> None:
+        told = self.waiting.pop(place)
+        self.working.append((Turn(lambda turn: self._apply(turn, told)), told))
+
+    def _apply(self, turn: Turn, told: tuple[Event, ...]) -> Applied:
+        world, office = self.world, self.office
+        store = DynamoContactStore(
+            GatedClient(world.client, turn),
+            world.table,
+            self.tenant,
+            now=lambda: office.now_ms / 1000,
+            pause=lambda _: None,
+            room=ROOM,
+        )
+        crm = paper(office, OfficeWeb(office, lambda _: self._ask(turn)))
+        return apply_hints(
+            store,
+            crm,
+            hints_of(told),
+            LINE,
+            # As late as can be: a CRM may take a day to tell.
+            received_at_ms=office.now_ms,
+            now_ms=lambda: office.now_ms,
+            renew=lambda: crm,
+        )
+
+    def _ask(self, turn: Turn) -> None:
+        turn.gate("fetch")
+        if self.world.proxy.fault is not None:
+            name = self.world.proxy.fault.name
+            raise ThrottledError("throttled") if "Throughput" in name else UnavailableError(name)
+
+    def _turn(self, place: int, trouble: str = "") -> None:
+        turn, told = self.working[place]
+        with troubled(self.world.proxy, trouble):
+            turn.step()
+        if turn.done:
+            self.working.pop(place)
+            if turn.error is not None:
+                raise turn.error
+            assert not turn.result.problems
+            if turn.result.error is not None:
+                self.waiting.append(told)
+
+    # --- how it ends ---------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        try:
+            for count in itertools.count():
+                assert count < MOST_TURNS, "there is no end to it"
+                while self.waiting and len(self.working) < WORKERS:
+                    self._begin(self.dice.randrange(len(self.waiting)))
+                if not self.working:
+                    break
+                self._turn(self.dice.randrange(len(self.working)), self.dice.choice(TROUBLE))
+            self._assert_the_index_is_as_the_crm()
+        finally:
+            for turn, _ in self.working:
+                turn.abandon()
+
+    def _assert_the_index_is_as_the_crm(self) -> None:
+        items = self._items()
+        stored = contacts_in(items)
+        for record in RECORDS:
+            told = self.office.contact(record) if record in self.office.there else None
+            assert plain(stored.get(f"paper:{record}")) == plain(told), f"record {record}"
+        assert_cards_follow(self.tenant, items)
+
+    def _items(self) -> list[dict[str, Any]]:
+        """Read what there can be of this tenant; `play` looks for anything else."""
+        world = self.world
+        keys = [contact_key(self.tenant, f"paper:{record}") for record in RECORDS]
+        payload: dict[str, Any] = {
+            "RequestItems": {world.table: {"Keys": keys, "ConsistentRead": True}}
+        }
+        answer = world.direct.call("BatchGetItem", payload, timeout_s=5)
+        found: list[dict[str, Any]] = answer["Responses"][world.table]
+        for number in NUMBERS:
+            payload = {
+                "TableName": world.table,
+                "KeyConditionExpression": "pk = :pk",
+                "ExpressionAttributeValues": {":pk": card_key(self.tenant, number)["pk"]},
+                "ConsistentRead": True,
+            }
+            found += world.direct.call("Query", payload, timeout_s=5)["Items"]
+        return found
+
+
+def plain(contact: Contact | None) -> Contact | None:
+    """Return what a CRM knows of a contact; its version and what we work out are ours."""
+    if contact is None:
+        return None
+    numbers = tuple(number._replace(indexed="", problem="") for number in contact.numbers)
+    return contact._replace(version=0, numbers=numbers)
+
+
+@contextmanager
+def troubled(proxy: FaultProxy, trouble: str) -> Iterator[None]:
+    """Let one request meet trouble."""
+    proxy.fault = {
+        "": None,
+        "conflict": faults.first(1, faults.transaction_conflict()),
+        "throttled once": faults.first(1, faults.throttling()),
+        "throttled": faults.throttling(),
+        "lost": lost_answer(),
+    }[trouble]
+    try:
+        yield
+    finally:
+        proxy.fault = None
+        proxy.requests.clear()
+
+
+@pytest.fixture
+def world(dynamodb: DynamoDBLocal, table: str) -> Iterator[World]:
+    with (
+        FaultProxy(dynamodb.endpoint) as proxy,
+        closing(Client("dynamodb", env={**dynamodb.env, **proxy.env})) as client,
+        closing(Client("dynamodb", env=dynamodb.env)) as direct,
+    ):
+        yield World(proxy, client, direct, table, itertools.count(1))
+
+
+def play(
+    world: World, dynamodb: DynamoDBLocal, stories: int, *, inline: bool, steps: int = STEPS
+) -> None:
+    """Play some stories, and look at all that they left behind."""
+
+    class Here(Story):
+        def __init__(self) -> None:
+            super().__init__(world, inline=inline)
+
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            max_examples=stories,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            # What is found is made as short as it can be; a target there is none.
+            phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
+        ),
+    )
+    tenants: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    pages = dynamodb.boto3.get_paginator("scan").paginate(TableName=world.table)
+    for page in pages:
+        for item in page["Items"]:
+            tenants[item["pk"]["S"].split("#")[1]].append(dict(item))
+    assert len(tenants) > stories / 2
+    for tenant, items in tenants.items():
+        assert_cards_follow(tenant, items)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_2000_interleavings_of_what_a_crm_tells_end_as_the_crm_is(
+    world: World, dynamodb: DynamoDBLocal, part: int
+) -> None:
+    play(world, dynamodb, IN_CI // PARTS, inline=part == PARTS - 1)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("part", range(PARTS * 5))
+def test_100000_interleavings_of_what_a_crm_tells_end_as_the_crm_is(
+    world: World, dynamodb: DynamoDBLocal, part: int
+) -> None:
+    inline = part % PARTS == PARTS - 1
+    play(world, dynamodb, IN_SOAK // (PARTS * 5), inline=inline, steps=SOAK_STEPS)
