@@ -26,7 +26,9 @@ class Desk:
 
     def __init__(self) -> None:
         self.crm = ScriptedCrm("scripted")
-        self.contacts = MemoryStores().contacts("acme")
+        stores = MemoryStores()
+        stores.create_tenant("acme")
+        self.contacts = stores.contacts("acme")
 
     def commit(self, modified_ms: int, name: str = "Rossi") -> None:
         numbers = (ContactNumber(ROSSI),)
@@ -37,10 +39,13 @@ class Desk:
     def deliver(
         self, operation: Operation = "changed", *, as_of_ms: int = SAVED_MS, after_ms: int = 100
     ) -> Applied:
+        return self.apply([Hint("1", operation, SAVED_MS, as_of_ms=as_of_ms)], after_ms=after_ms)
+
+    def apply(self, hints: list[Hint], *, after_ms: int) -> Applied:
         return apply_hints(
             self.contacts,
             self.crm,
-            [Hint("1", operation, SAVED_MS, as_of_ms=as_of_ms)],
+            hints,
             LINE,
             received_at_ms=SAVED_MS + after_ms,
             now_ms=lambda: SAVED_MS + after_ms,
@@ -91,3 +96,14 @@ def test_a_save_that_was_undone_is_not_waited_for_for_ever() -> None:
     assert desk.name() == "Rossi"
     del desk.crm.contacts["1"]
     assert desk.deliver(after_ms=EARLY_MS).counts == {"deleted": 1}
+
+
+def test_a_contact_that_is_known_to_be_deleted_since_is_not_waited_for() -> None:
+    desk = Desk()
+    desk.deliver("deleted", as_of_ms=0, after_ms=200)
+    late = desk.deliver(after_ms=300)
+    assert (late.counts, late.error) == ({"stale": 1}, None)
+    # An older deletion says nothing: it may have been created anew.
+    desk.contacts.delete("scripted:2", SAVED_MS - 1)
+    other = [Hint("2", "changed", SAVED_MS, as_of_ms=SAVED_MS)]
+    assert desk.apply(other, after_ms=300).error is not None

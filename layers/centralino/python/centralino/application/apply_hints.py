@@ -196,7 +196,7 @@ class _Applier:
         for _ in range(READINGS):
             reading = self._read(hint.record)
             if _is_early(reading, hint):
-                raise UnavailableError("early")
+                return self._await(contact_id, reading, hint)
             if reading.contact is not None and reading.contact.id == contact_id:
                 return _SAVED[
                     apply_record(
@@ -224,6 +224,14 @@ class _Applier:
             stored_version = stored.version
             del self._readings[hint.record]
         raise UnavailableError("contention")
+
+    def _await(self, contact_id: str, reading: Reading, hint: Hint) -> str:
+        """Leave a record that was read too early for later; not if it is known to be gone since."""
+        if reading.contact is None:
+            known = self._store.known([contact_id]).get(contact_id)
+            if known and known.deleted and known.version >= hint.as_of_ms:
+                return "stale"
+        raise UnavailableError("early")
 
     def _read(self, record: str) -> Reading:
         if record not in self._readings:

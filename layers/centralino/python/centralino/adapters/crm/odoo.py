@@ -141,7 +141,7 @@ class Adapter(Crm):
             # Without a time it is looked after: the partner may be back already.
             return Parsed((Hint(str(record), operation),))
         # The API cuts the same time to seconds. One transaction, a long import say, has one time.
-        as_of_ms = modified_ms // 1000 * 1000
+        as_of_ms = modified_ms // 1000 * 1000 if self.settle_s else 0
         return Parsed((Hint(str(record), operation, modified_ms, as_of_ms=as_of_ms),))
 
     def fetch(self, record: str) -> Contact | None:
