@@ -9,9 +9,9 @@ from base64 import b64decode, b64encode
 import pytest
 
 from centralino.adapters.crm.espocrm import Adapter
-from centralino.domain.errors import CredentialsError, PayloadError, RejectedError
+from centralino.domain.errors import CredentialsError, PayloadError, RejectedError, UnavailableError
 from centralino.ports.crm import Connection, Delivery
-from tests.support.crm import LoopbackWeb, Person
+from tests.support.crm import Fault, LoopbackWeb, Person, failing
 from tests.support.crm.contract import NOW_MS, NOW_S, NUMBER, URL, CrmContract, search, verified
 from tests.support.crm.espocrm import API_KEY, FakeEspo
 
@@ -170,6 +170,20 @@ class TestEspocrm(CrmContract):
         second = {"phoneNumber": "02-4455-6677", "primary": False, "type": "Office"}
         fake.put("Contact", "a1", NOW_MS, other, second, lastName="Rossi")
         assert len(verified(search(asking, NUMBER), NUMBER)) == 1
+
+    def test_a_caller_who_was_found_is_not_lost_when_the_leads_do_not_answer(
+        self, fake: FakeEspo, asking: Adapter
+    ) -> None:
+        fake.save(Person("a1", NUMBER, NOW_MS))
+        fake.faults = [Fault(), failing(500)]
+        assert [contact.id for contact in search(asking, NUMBER)] == ["espocrm:a1"]
+
+    def test_nobody_who_was_found_does_not_hide_that_the_leads_do_not_answer(
+        self, fake: FakeEspo, asking: Adapter
+    ) -> None:
+        fake.faults = [Fault(), failing(500)]
+        with pytest.raises(UnavailableError, match="server"):
+            search(asking, NUMBER)
 
     def test_a_list_that_shows_only_the_first_number_loses_none_of_the_others(self) -> None:
         numbers = [{"phoneNumber": f"02 {n}", "primary": n == 1} for n in (1, 2)]

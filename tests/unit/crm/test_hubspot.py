@@ -6,14 +6,17 @@ import hashlib
 import hmac
 import json
 from base64 import b64encode
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from centralino.adapters.crm.hubspot import Adapter
+from centralino.adapters.exports.hubspot import COLUMNS
+from centralino.application.map_row import Calendar, map_row
 from centralino.domain.errors import CredentialsError, PayloadError, RejectedError, UnavailableError
 from centralino.ports.crm import Connection, Delivery
-from tests.support.crm import LoopbackWeb, Person, failing
+from tests.support.crm import Fault, LoopbackWeb, Person, failing
 from tests.support.crm.contract import (
     DATA,
     NOW_MS,
@@ -261,6 +264,34 @@ class TestHubspot(CrmContract):
         mobile = "+393471234567"
         fake.put("contacts", "101", NOW_MS, lastname="Rossi", mobilephone="347 123 4567")
         assert self.ids(verified(search(asking, mobile), mobile)) == ["hubspot:101"]
+
+    def test_a_caller_who_was_found_is_not_lost_when_the_companies_do_not_answer(
+        self, fake: FakeHubspot, asking: Adapter
+    ) -> None:
+        fake.save(Person("101", NUMBER, NOW_MS))
+        fake.faults = [Fault(), failing(500)]
+        assert self.ids(list(search(asking, NUMBER))) == ["hubspot:101"]
+
+    def test_somebody_else_who_was_found_does_not_hide_that_the_companies_do_not_answer(
+        self, fake: FakeHubspot, asking: Adapter
+    ) -> None:
+        # The same digits in another country.
+        fake.save(Person("101", "+49 244556677", NOW_MS))
+        fake.faults = [Fault(), failing(500)]
+        with pytest.raises(UnavailableError, match="server"):
+            search(asking, NUMBER)
+
+    def test_an_import_and_a_webhook_meet_in_one_contact(
+        self, fake: FakeHubspot, asking: Adapter
+    ) -> None:
+        fake.put("contacts", "101", NOW_MS, firstname="Ada", lastname="Rossi", phone="02 1")
+        contact = asking.fetch("101")
+        # Somebody saved the same answer in a file.
+        answer = json.loads(fake.answer(fake.requests[-1]).body)
+        row = {f"properties.{name}": text or "" for name, text in answer["properties"].items()}
+        row = {**row, "id": answer["id"], "updatedat": answer["updatedAt"]}
+        calendar = Calendar(datetime.fromtimestamp(NOW_S, UTC))
+        assert map_row(row, COLUMNS, calendar).contact == contact
 
     def test_without_the_scope_for_companies_only_contacts_are_asked_for(self) -> None:
         with FakeHubspot(forbidden=("companies",)) as fake:

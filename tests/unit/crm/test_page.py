@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
 import crm_page
 from centralino.adapters.crm.generic import Adapter
 from centralino.ports.crm import Connection
+from tests.support.crm.contract import CrmContract
 from tests.unit.crm.test_generic import signed
 
 TEXT = (Path(__file__).parents[3] / "docs" / "crm.md").read_text()
@@ -28,6 +31,19 @@ def test_the_documented_deliveries_are_those_that_are_recorded() -> None:
 @pytest.mark.parametrize("slug", crm_page.slugs())
 def test_every_setting_of_a_crm_is_documented(slug: str) -> None:
     assert crm_page.settings(slug) in TEXT
+
+
+@pytest.mark.parametrize("slug", crm_page.slugs())
+def test_every_crm_is_under_the_contract_and_named_like_its_file(slug: str) -> None:
+    adapter = importlib.import_module(f"centralino.adapters.crm.{slug}").Adapter
+    tests = importlib.import_module(f"tests.unit.crm.test_{slug}")
+    contracts = [kind for kind in vars(tests).values() if isinstance(kind, type)]
+    assert adapter.slug == slug
+    assert adapter in {kind.adapter for kind in contracts if _is_contract(kind)}
+
+
+def _is_contract(kind: type) -> TypeGuard[type[CrmContract]]:
+    return issubclass(kind, CrmContract) and kind is not CrmContract
 
 
 @pytest.mark.parametrize("place", range(len(EXAMPLES)))

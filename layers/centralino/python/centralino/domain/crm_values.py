@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from centralino.domain.errors import PayloadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from centralino.domain.contact import Contact
 
 MAX_TEXT = 500
 # What JavaScript can count, less what the store keeps for itself.
@@ -83,3 +88,20 @@ def as_milliseconds(value: object) -> int:
         return as_whole(to_milliseconds(at if at.tzinfo else at.replace(tzinfo=UTC)))
     except (ValueError, OverflowError):
         return 0
+
+
+def is_among(number: str, contacts: Iterable[Contact], country: str) -> bool:
+    """Tell whether one of some contacts really has a number; a CRM's search may find too much.
+
+    Args:
+        number: E.164.
+        contacts: as they were found.
+        country: where numbers without a country code are from, ISO 3166 alpha-2.
+    """
+    from centralino.domain.number import index_number  # noqa: PLC0415 - not for the receiver
+
+    return any(
+        index_number(entry.number, country)[0] == number
+        for contact in contacts
+        for entry in contact.numbers
+    )
