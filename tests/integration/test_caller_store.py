@@ -164,3 +164,17 @@ def test_a_note_that_was_not_read_only_means_that_the_crms_are_asked() -> None:
     assert (read.complete, read.unknown_until) == (True, 0)
     stores.dynamo.unprocessed = 2
     assert not stores.calls.read("acme", [MILAN], caller=MILAN, timeout_s=5).complete
+
+
+def test_an_erased_tenant_leaves_no_caller_s_number_behind(index: Index) -> None:
+    index.save("hubspot:1", ROME)
+    callers = [f"+3902445{place:05d}" for place in range(40)]
+    for caller in callers:
+        index.callers.note_unknown(caller, until=index.now)
+    index.callers.note_unknown(callers[0], until=index.now)  # called again
+    other = DynamoCallerStore(index.stores.client, index.stores.table, "other")
+    other.note_unknown(MILAN, until=index.now)
+    while index.contacts.purge(limit=7):
+        pass
+    assert not any(index.item(caller) for caller in callers)
+    assert other.read([], MILAN).noted

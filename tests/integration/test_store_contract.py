@@ -25,6 +25,7 @@ from centralino.domain.errors import (
 )
 from centralino.domain.keys import ApiKey
 from centralino.domain.settings import LabelStyle, Line, Rule, Settings
+from centralino.ports.call_read import Read
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.memory_store import NOW_S, MemoryStores, Stores
 from tests.support.store_model import assert_consistent, holders_of
@@ -897,7 +898,7 @@ def test_a_call_with_an_unknown_key_or_tenant_learns_just_that(bench: Bench) -> 
 
 
 def test_a_call_that_asks_for_nothing_sends_nothing(bench: Bench) -> None:
-    assert bench.stores.calls.read("acme", [], timeout_s=5) == ({}, None, True)
+    assert bench.stores.calls.read("acme", [], timeout_s=5) == Read({}, None, complete=True)
     assert bench.requests == []
 
 

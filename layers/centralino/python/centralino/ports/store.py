@@ -193,7 +193,7 @@ class ContactStore(Protocol):
         """Count the tenant's contacts, and stop counting at `at_most`."""
 
     def purge(self, *, limit: int = 100) -> int:
-        """Remove some contacts and tombstones without a trace; for a tenant that is erased.
+        """Remove some contacts, tombstones and notes of unknown callers; for an erased tenant.
 
         Returns:
             How many were removed; 0 if none is left.

@@ -38,6 +38,7 @@ from centralino.adapters.store.table import (
     read_holder,
     read_settings_item,
     tenant_key,
+    unknown_key,
 )
 from centralino.domain.card import HOLDERS_ON_CARD
 from centralino.domain.contact import ID_PATTERN
@@ -262,7 +263,7 @@ class DynamoContactStore:
         return counted
 
     def purge(self, *, limit: int = 100) -> int:
-        """Remove some contacts and tombstones without a trace; return how many."""
+        """Remove some contacts, tombstones and notes of unknown callers; return how many."""
         removed = 0
         ids = list(self._some_ids(min(limit, MAX_PAGE)))
         for item in self._batch([self._key(contact_id) for contact_id in ids]):
@@ -270,6 +271,19 @@ class DynamoContactStore:
             steps = change(place, purge_decision, read_stored(item), self._pause)
             run(steps, self._client, TIMEOUT_S)
             removed += 1
+        return removed + self._forget_callers(limit - removed)
+
+    def _forget_callers(self, limit: int) -> int:
+        """Remove some notes of unknown callers: each has a number in its key."""
+        removed = 0
+        for shard in range(SHARDS):
+            if removed >= limit:
+                break
+            callers, _ = self._listed("unknown", shard, "", limit - removed)
+            for caller in callers:
+                key = unknown_key(self.tenant, caller)
+                self._call("DeleteItem", {"TableName": self._table, "Key": key})
+                removed += 1
         return removed
 
     def _some_ids(self, limit: int) -> Iterator[str]:
