@@ -39,7 +39,8 @@ def test_every_crm_is_under_the_contract_and_named_like_its_file(slug: str) -> N
     tests = importlib.import_module(f"tests.unit.crm.test_{slug}")
     contracts = [kind for kind in vars(tests).values() if isinstance(kind, type)]
     assert adapter.slug == slug
-    assert adapter in {kind.adapter for kind in contracts if _is_contract(kind)}
+    # One whose clock is set by its test is the same provider.
+    assert any(issubclass(kind.adapter, adapter) for kind in contracts if _is_contract(kind))
 
 
 def _is_contract(kind: type) -> TypeGuard[type[CrmContract]]:
