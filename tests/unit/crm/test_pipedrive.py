@@ -183,7 +183,7 @@ def test_a_merge_with_itself_or_with_junk_is_a_change(contract: TestPipedrive) -
         (1_795_255_200, NOW_MS),
         (1_795_255_200_000, NOW_MS),
         ("yesterday", 0),
-        ("9999-12-31T23:59:59-14:00", 0),
+        ("1" * 40, 0),
         (None, 0),
     ],
 )
@@ -254,6 +254,14 @@ def test_a_person_with_one_name_only_and_no_organisation_is_read(
     assert contact is not None
     assert (contact.first_name, contact.last_name, contact.company) == ("", "Madonna", "")
     assert len(fake.requests) == 1
+
+
+def test_what_can_not_be_stored_is_not_in_a_name(fake: FakePipedrive, asking: Crm) -> None:
+    fake.save(Person("101", NUMBER, NOW_MS))
+    fake.persons[101].update(first_name="Ada\ud800", last_name="\x00Ne\tri\x1b")
+    contact = asking.fetch("101")
+    assert contact is not None
+    assert (contact.first_name, contact.last_name) == ("Ada", "Ne ri")
 
 
 def test_phones_of_the_old_shape_are_read(fake: FakePipedrive, asking: Crm) -> None:

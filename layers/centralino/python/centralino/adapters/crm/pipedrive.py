@@ -13,12 +13,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-import json
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from centralino.domain.contact import MAX_NUMBERS, Contact, ContactNumber
+from centralino.domain.crm_values import as_dict, as_milliseconds, as_text, as_whole, read_json
 from centralino.domain.errors import (
     CredentialsError,
     PayloadError,
@@ -58,12 +58,10 @@ _OPERATIONS: dict[str, Operation] = {
 # The labels that every account has; people make others up.
 _KINDS = {"work": "work", "home": "home", "mobile": "mobile", "fax": "fax"}
 _MAX_NUMBER = 100
-_MAX_TEXT = 500
 _MAX_ID = 20
 _MAX_CURSOR = 500
-_SECONDS_DIGITS = 10
-_MILLISECONDS_DIGITS = 13
-_LATEST_MS = 253_402_300_799_999  # the year 9999 ends
+_MAX_WORD = 500
+_LEAST_MS = 10**11  # 1973, in milliseconds; a smaller count is of seconds
 
 
 class Adapter(Crm):
@@ -109,10 +107,7 @@ class Adapter(Crm):
 
     def parse(self, delivery: Delivery) -> Parsed:
         """Say which person changed or went; events of deals and the like are nothing to us."""
-        try:
-            body = json.loads(delivery.body)
-        except (ValueError, RecursionError):
-            raise PayloadError("body", "a JSON object") from None
+        body = read_json(delivery.body)
         meta = body.get("meta") if isinstance(body, dict) else None
         if not isinstance(meta, dict):
             raise PayloadError("meta", "what an event of Pipedrive is about")
@@ -194,7 +189,7 @@ class Adapter(Crm):
         answer = self._send("/api/v2/persons", query)
         persons = _rows(answer)
         names = self._organisations(persons)
-        more = _object(_body(answer).get("additional_data")).get("next_cursor")
+        more = as_dict(_body(answer).get("additional_data")).get("next_cursor")
         return Records(
             contacts=tuple(self._contact(p, names) for p in persons if not _is_deleted(p)),
             deleted=tuple(
@@ -216,8 +211,8 @@ class Adapter(Crm):
             known = self.connection.account if kind == "account" else self.connection.secrets
             if not known.get(field):
                 raise PayloadError(name, self.needs[name])
-        me = _object(_data(self._send("/api/v1/users/me")))
-        company = _text(me.get("company_name"))
+        me = as_dict(_data(self._send("/api/v1/users/me")))
+        company = as_text(me.get("company_name"))
         if not company:
             raise UnavailableError("malformed")
         return f"{company[:100]} (Pipedrive)"
@@ -260,13 +255,13 @@ class Adapter(Crm):
         version = _read_time(person.get("update_time")) or _read_time(person.get("add_time"))
         if not version:
             raise UnavailableError("malformed")
-        first, last = _text(person.get("first_name")), _text(person.get("last_name"))
+        first, last = as_text(person.get("first_name")), as_text(person.get("last_name"))
         base = str(self.connection.account.get("base_url") or "").rstrip("/")
         return Contact(
             id=f"{self.slug}:{record}",
             version=version,
             first_name=first,
-            last_name=last if first or last else _text(person.get("name")),
+            last_name=last if first or last else as_text(person.get("name")),
             company=organisations.get(_id(person.get("org_id")), ""),
             numbers=_numbers(person.get("phones", person.get("phone"))),
             owner=_id(person.get("owner_id")),
@@ -284,7 +279,7 @@ def _parse_v2(body: Mapping[str, Any], meta: Mapping[str, Any], operation: Opera
         operation = "restored"
     at_ms = _read_time(meta.get("timestamp"))
     word = meta.get("id")
-    word = word if isinstance(word, str) and 0 < len(word) <= _MAX_TEXT else ""
+    word = word if isinstance(word, str) and 0 < len(word) <= _MAX_WORD else ""
     hints = [Hint(record, operation, at_ms, word)]
     other_word = f"{word}/merge" if word else ""
     winner, loser = _id(meta.get("merged_to_id")), _id(meta.get("merged_from_id"))
@@ -300,7 +295,7 @@ def _parse_v1(body: Mapping[str, Any], meta: Mapping[str, Any], operation: Opera
 
     Which of the two is left after a merge isn't documented: both are read again.
     """
-    current, previous = _object(body.get("current")), _object(body.get("previous"))
+    current, previous = as_dict(body.get("current")), as_dict(body.get("previous"))
     ids = [_id(meta.get("id")) or _id(current.get("id")) or _id(previous.get("id"))]
     if not ids[0]:
         raise PayloadError("meta.id", "a person's id")
@@ -309,13 +304,13 @@ def _parse_v1(body: Mapping[str, Any], meta: Mapping[str, Any], operation: Opera
         ids += [_id(other) for other in others]
     elif operation == "changed" and _came_back(previous, current):
         operation = "restored"
-    at_ms = _read_micro(meta.get("timestamp_micro")) or _read_time(meta.get("timestamp"))
+    at_ms = as_whole(meta.get("timestamp_micro")) // 1000 or _read_time(meta.get("timestamp"))
     return Parsed(tuple(Hint(record, operation, at_ms) for record in dict.fromkeys(ids) if record))
 
 
 def _came_back(before: object, now: object) -> bool:
     """Tell whether a person was in the bin before and isn't any more."""
-    return _is_deleted(_object(before)) and not _is_deleted(_object(now))
+    return _is_deleted(as_dict(before)) and not _is_deleted(as_dict(now))
 
 
 def _is_deleted(person: Mapping[str, Any]) -> bool:
@@ -328,10 +323,10 @@ def _numbers(phones: object) -> tuple[ContactNumber, ...]:
     numbers: dict[str, ContactNumber] = {}
     for entry in entries:
         phone = entry if isinstance(entry, dict) else {"value": entry}
-        value = _text(phone.get("value"))
+        value = as_text(phone.get("value"))
         if not value or len(value) > _MAX_NUMBER or value in numbers:
             continue
-        kind = _KINDS.get(_text(phone.get("label")).lower(), "other")
+        kind = _KINDS.get(as_text(phone.get("label")).lower(), "other")
         numbers[value] = ContactNumber(value, kind, phone.get("primary") is True)
     return tuple(numbers.values())[:MAX_NUMBERS]
 
@@ -339,9 +334,9 @@ def _numbers(phones: object) -> tuple[ContactNumber, ...]:
 def _named(organisations: Collection[object]) -> dict[str, str]:
     """Return the names of organisations by their ids."""
     found = {}
-    for organisation in map(_object, organisations):
+    for organisation in map(as_dict, organisations):
         if record := _id(organisation.get("id")):
-            found[record] = _text(organisation.get("name"))
+            found[record] = as_text(organisation.get("name"))
     return found
 
 
@@ -364,15 +359,6 @@ def _body(answer: Answer) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise UnavailableError("malformed")
     return body
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    """Return a text on one line; anything else is none."""
-    return " ".join(value.split())[:_MAX_TEXT] if isinstance(value, str) else ""
 
 
 def _id(value: object) -> str:
@@ -401,31 +387,8 @@ def _read_time(value: object) -> int:
     Version 2 writes ISO 8601, version 1 `2025-02-17 21:26:58` in UTC; of an event's `timestamp` the
     documentation says that it has ten digits (seconds), and shows it in ISO 8601.
     """
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value) if len(value) <= _MILLISECONDS_DIGITS else 0
-    if isinstance(value, int) and not isinstance(value, bool):
-        digits = len(str(value)) if 0 < value < 10**_MILLISECONDS_DIGITS else 0
-        count = value if digits > _SECONDS_DIGITS else value * 1000
-        return count if digits else 0
-    if not isinstance(value, str) or len(value) > _MAX_TEXT:
-        return 0
-    from datetime import UTC, datetime  # noqa: PLC0415 - the receiver verifies and does no more
-
-    from centralino.domain.moments import to_milliseconds  # noqa: PLC0415 - the same
-
-    try:
-        at = datetime.fromisoformat(value)
-        milliseconds = to_milliseconds(at if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return 0
-    return milliseconds if 0 < milliseconds <= _LATEST_MS else 0
-
-
-def _read_micro(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        return 0
-    milliseconds = value // 1000
-    return milliseconds if 0 < milliseconds < 10**_MILLISECONDS_DIGITS else 0
+    milliseconds = as_milliseconds(value)
+    return milliseconds * 1000 if 0 < milliseconds < _LEAST_MS else milliseconds
 
 
 def _written(milliseconds: int) -> str:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from centralino.domain.contact import Contact, ContactNumber
+from centralino.domain.crm_values import as_dict, as_milliseconds, as_text
 from centralino.domain.errors import (
     CredentialsError,
     PayloadError,
@@ -330,7 +331,7 @@ class Adapter(Crm):
             raise PayloadError("account.organization_id", expected)
         query = urlencode({"q": "SELECT Id, Name FROM Organization LIMIT 1"})
         rows = _rows(self._ask(lambda: f"{API}/query?{query}"))
-        if not rows or not _text(rows[0].get("Name")):
+        if not rows or not as_text(rows[0].get("Name")):
             raise UnavailableError("malformed")
         if _record_id(rows[0]) != ours:
             raise PayloadError("account.organization_id", f"{expected}: this one is another's")
@@ -349,7 +350,7 @@ class Adapter(Crm):
             raise PayloadError(
                 "secrets.refresh_token", "a new one, once the app's refresh token rotation is off"
             )
-        return f"{_text(rows[0]['Name'])[:100]} (Salesforce)"
+        return f"{as_text(rows[0]['Name'])[:100]} (Salesforce)"
 
     def _objects(self) -> tuple[str, ...]:
         """Return the kinds of records that are read, the contacts first."""
@@ -461,23 +462,23 @@ class Adapter(Crm):
     def _contact(self, kind: str, row: Mapping[str, Any]) -> Contact:
         record = _record_id(row)
         version = _modified(row)
-        account = _object(row.get("Account"))
+        account = as_dict(row.get("Account"))
         base = str(self.connection.account.get("base_url") or "").rstrip("/")
         companies = {
             _CONTACT: account.get("Name"),
             _LEAD: row.get("Company"),
             _ACCOUNT: row.get("Name"),
         }
-        code = _text((row if kind == _ACCOUNT else account).get("AccountNumber"))
+        code = as_text((row if kind == _ACCOUNT else account).get("AccountNumber"))
         return Contact(
             id=f"{self.slug}:{_ours(kind, record)}",
             version=version,
-            first_name=_text(row.get("FirstName")),
-            last_name=_text(row.get("LastName")),
-            company=_text(companies[kind]),
+            first_name=as_text(row.get("FirstName")),
+            last_name=as_text(row.get("LastName")),
+            company=as_text(companies[kind]),
             numbers=_numbers(kind, row),
             customer_code=code if any(map(str.isalnum, code)) else "",
-            owner=_text(_object(row.get("Owner")).get("Name")),
+            owner=as_text(as_dict(row.get("Owner")).get("Name")),
             url=f"{base}/{record}",
             updated_at_ms=version,
         )
@@ -528,7 +529,7 @@ def _explain(answer: Answer) -> None:
         said = json.loads(answer.body)
     except (ValueError, RecursionError):
         said = None
-    error = _object(said[0] if isinstance(said, list) and said else None)
+    error = as_dict(said[0] if isinstance(said, list) and said else None)
     code = error.get("errorCode")
     if code == "REQUEST_LIMIT_EXCEEDED":
         raise ThrottledError("throttled", LIMIT_RETRY_S)
@@ -583,7 +584,7 @@ class _Message:
         self._text = []
         if self._depth == _NOTIFICATION and tag == f"{_OUTBOUND}Notification":
             self.notifications.append(_Notification())
-        elif self._depth == _OBJECT and self._in_object():
+        elif self._depth == _OBJECT and self._inas_dict():
             self.notifications[-1].kind = attributes.get(_TYPE, "").rpartition(":")[2]
 
     def data(self, text: str) -> None:
@@ -598,7 +599,7 @@ class _Message:
             self.organisation = self.organisation or text
         elif self._depth == _OBJECT and self._in_notification() and tag == f"{_OUTBOUND}Id":
             self.notifications[-1].word = text
-        elif self._depth == _FIELD and self._in_object():
+        elif self._depth == _FIELD and self._inas_dict():
             name = tag.rpartition("}")[2]
             if name == "Id":
                 self.notifications[-1].record = text
@@ -615,7 +616,7 @@ class _Message:
     def _in_notification(self) -> bool:
         return len(self._path) > _NOTIFICATIONS and self._path[3] == f"{_OUTBOUND}Notification"
 
-    def _in_object(self) -> bool:
+    def _inas_dict(self) -> bool:
         return (
             self._in_notification()
             and len(self._path) > _NOTIFICATION
@@ -667,7 +668,7 @@ def _after(objects: Sequence[str], kind: str) -> str:
 def _numbers(kind: str, row: Mapping[str, Any]) -> tuple[ContactNumber, ...]:
     numbers: dict[str, ContactNumber] = {}
     for field, number_kind in _NUMBERS[kind].items():
-        value = _text(row.get(field))
+        value = as_text(row.get(field))
         if value and len(value) <= _MAX_NUMBER and value not in numbers:
             numbers[value] = ContactNumber(value, number_kind, field == "Phone")
     return tuple(numbers.values())
@@ -684,12 +685,12 @@ def _rows(body: Mapping[str, Any], kind: str = "") -> list[Mapping[str, Any]]:
 
 def _kind_of(row: object) -> str:
     """Return the kind of a record, by what it says of itself; empty for one that isn't ours."""
-    kind = _object(_object(row).get("attributes")).get("type")
+    kind = as_dict(as_dict(row).get("attributes")).get("type")
     return kind if isinstance(kind, str) and kind in _FIELDS else ""
 
 
 def _record_id(row: object, name: str = "Id") -> str:
-    value = _object(row).get(name)
+    value = as_dict(row).get(name)
     record = long_id(value) if isinstance(value, str) else ""
     if not record:
         raise UnavailableError("malformed")
@@ -707,30 +708,10 @@ def _is_converted(row: Mapping[str, Any]) -> bool:
     return row.get("IsConverted") is True
 
 
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    """Return a text on one line; anything else is none."""
-    return " ".join(value.split())[:_MAX_TEXT] if isinstance(value, str) else ""
-
-
 def _read_time(value: object) -> int:
     """Return milliseconds since 1970 of `2026-11-21T10:00:00.000+0000`; 0 for what is no time."""
-    if not isinstance(value, str) or not 0 < len(value) <= _MAX_TEXT:
-        return 0
-    from datetime import UTC, datetime  # noqa: PLC0415 - the receiver verifies and does no more
-
-    from centralino.domain.moments import to_milliseconds  # noqa: PLC0415 - the same
-
-    try:
-        # A zone without a colon is read by Python only since 3.11, and not behind every time.
-        at = datetime.fromisoformat(_NUMERIC_ZONE.sub(r"\1:\2", value))
-        milliseconds = to_milliseconds(at if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return 0
-    return max(milliseconds, 0)
+    # A zone without a colon is read by Python only since 3.11, and not behind every time.
+    return as_milliseconds(_NUMERIC_ZONE.sub(r"\1:\2", value)) if isinstance(value, str) else 0
 
 
 def _written(milliseconds: int, *, milliseconds_too: bool = False) -> str:
