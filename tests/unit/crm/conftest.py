@@ -6,3 +6,13 @@ import pytest
 
 # The contract's assertions say what differs, as those of a test file do.
 pytest.register_assert_rewrite("tests.support.crm.contract")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out the contract's tests that are not about a product: `contract.only`."""
+    items[:] = [item for item in items if _is_about(item)]
+
+
+def _is_about(item: pytest.Item) -> bool:
+    about = getattr(getattr(item, "function", None), "about", None)
+    return about is None or bool(about(getattr(item, "cls", None)))
