@@ -110,6 +110,15 @@ class TestHubspot(CrmContract):
         signature = "232db2615f3d666fe21a8ec971ac7b5402d33b9a925784df3ca654d05f4817de"
         provider().verify(signed_old("v1", signature, body))
 
+    def test_what_the_vendors_own_library_signs_as_v3_is_accepted(self) -> None:
+        # hubspot-api-client 12.0.0, `Signature.get_signature`, at 2026-11-21T10:00:00Z.
+        body = (DATA / "hubspot" / "creation.json").read_bytes()
+        headers = {
+            "x-hubspot-signature-v3": "1gqjZXeInG52Ba4b9YORYIqcixpPTSLSa5mfH+QtL3w=",
+            "x-hubspot-request-timestamp": "1795255200000",
+        }
+        self.inbound().verify(signed_v3(body, "")._replace(headers=headers))
+
     @pytest.mark.parametrize("version", ["v1", "v2"])
     def test_an_old_signature_of_another_secret_or_body_is_refused(self, version: str) -> None:
         body = b"[]"
