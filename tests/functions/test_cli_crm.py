@@ -323,8 +323,23 @@ def test_disconnecting_takes_back_all_but_the_contacts(line: CommandLine) -> Non
     assert line.office.contacts().count() == 1
 
 
-def test_erasing_a_tenant_removes_the_secrets_of_its_crms(line: CommandLine) -> None:
-    connect(line)
+@pytest.mark.parametrize("closed", [False, True], ids=["open", "closed by the API"])
+def test_erasing_a_tenant_removes_the_secrets_of_its_crms(line: CommandLine, closed: bool) -> None:
+    file = line.folder / "secrets.json"
+    file.write_text(json.dumps({"acme/crm/odoo": {"a": "b"}, "other/crm/odoo": {"c": "d"}}))
+    links(line).save("odoo", {}, now_s=0)
+    if closed:
+        assert line.office.ask("POST", "/v1/erase", {"tenant": "acme"}).status in (200, 202)
     line.done("tenants", "erase", "acme", "--yes-erase", "acme")
-    assert json.loads((line.folder / "secrets.json").read_text()) == {}
+    assert json.loads(file.read_text()) == {"other/crm/odoo": {"c": "d"}}
     assert links(line).list() == ()
+
+
+def test_a_tenant_with_crms_is_not_erased_by_somebody_who_does_not_say_where_secrets_are(
+    line: CommandLine,
+) -> None:
+    links(line).save("odoo", {}, now_s=0)
+    del line.env["CENTRALINO_SECRETS"]
+    told = line.run("tenants", "erase", "acme", "--yes-erase", "acme")
+    assert (told.code, "--secret-store or CENTRALINO_SECRETS" in told.err) == (2, True)
+    assert line.office.tenants().settings() is not None

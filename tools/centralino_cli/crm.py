@@ -229,6 +229,11 @@ def disconnect(
         raise NotFoundError(f"tenant {office.tenant} is not connected to {provider}")
 
 
+def known_crms() -> list[str]:
+    """Return the CRMs that there are, by their names in commands and URLs."""
+    return sorted(module.name for module in pkgutil.iter_modules(providers.__path__))
+
+
 def find_keeper(desk: Desk, place: str) -> SecretKeeper:
     """Find where secrets are kept: the option, else the environment's.
 
@@ -269,10 +274,7 @@ def _kind(desk: Desk, provider: str) -> type[Crm]:
     try:
         return desk.crm_class(provider)
     except NotFoundError:
-        known = ", ".join(
-            sorted(module.name for module in pkgutil.iter_modules(providers.__path__))
-        )
-        raise CommandError(f"CRM: expected one of {known}", USAGE) from None
+        raise CommandError(f"CRM: expected one of {', '.join(known_crms())}", USAGE) from None
 
 
 def _settings(given: list[str]) -> dict[str, str]:

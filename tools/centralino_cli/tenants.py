@@ -12,7 +12,7 @@ from centralino.adapters.store.tenants import DynamoTenantStore
 from centralino.application.create_tenant import create_tenant
 from centralino.application.erase_tenant import erase_tenant
 from centralino.domain.settings import CLI_FORMATS, Line, Settings
-from centralino_cli.crm import find_keeper
+from centralino_cli.crm import find_keeper, known_crms
 from centralino_cli.desk import USAGE, CommandError, Desk, find_desk, say
 from centralino_cli.options import AsJson, Bucket, Secrets, Table
 from centralino_cli.show import print_json, print_line
@@ -93,9 +93,9 @@ def erase(  # noqa: PLR0913, PLR0917 - options
     client = desk.client()
     tenants = DynamoTenantStore(client, name, tenant, now=desk.now)
     contacts = DynamoContactStore(client, name, tenant, now=desk.now)
-    # First of all: once a tenant is closed nobody knows any more which CRMs it had.
-    for link in DynamoConnectionStore(client, name, tenant, now=desk.now).list():
-        find_keeper(desk, place).remove(tenant, link.provider)
+    # First of all: whoever is cut off does it again, and then the tenant is still known.
+    connected = DynamoConnectionStore(client, name, tenant, now=desk.now).list()
+    _remove_secrets(desk, place, tenant, connected=bool(connected))
     _remove_files(desk, bucket, tenant)
     removed = 0
     while (part := erase_tenant(tenants, contacts, now_s=desk.now())).removed:
@@ -119,3 +119,13 @@ def _remove_files(desk: Desk, option: str, tenant: str) -> None:
     for kind in ("claims", "imports"):
         for key in list(objects.keys(f"{kind}/{tenant}/")):
             objects.remove(key)
+
+
+def _remove_secrets(desk: Desk, place: str, tenant: str, *, connected: bool) -> None:
+    """Remove the secrets of a tenant's CRMs, also of those that nobody knows of any more."""
+    if not connected and not place and not desk.env.get("CENTRALINO_SECRETS"):
+        say("no --secret-store or CENTRALINO_SECRETS: if it ever had a CRM, its secrets stay")
+        return
+    keeper = find_keeper(desk, place)
+    for provider in known_crms():
+        keeper.remove(tenant, provider)
