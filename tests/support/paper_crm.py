@@ -173,7 +173,8 @@ class PaperCrm(Crm):
         return Parsed(tuple(hints), tuple(problems))
 
     def fetch(self, record: str) -> Contact | None:
-        answer = self.web.send("GET", f"{PAGE}{record}")
+        page = self.connection.account.get("page", PAGE)
+        answer = self.web.send("GET", f"{page}{record}")
         if answer.status == NOT_FOUND:
             return None
         expect_success(answer)

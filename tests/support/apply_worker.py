@@ -1,0 +1,160 @@
+"""The worker in processes that a test can kill: `python -m tests.support.apply_worker`.
+
+It reads jobs from standard input, a JSON object a line, and forks for each of them, so a worker is
+there in milliseconds. Of each it says two lines: the process's id, then, once it ended, how. The
+worker begins when it is sent a line more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+
+from centralino.adapters.aws import Client
+from centralino.adapters.queue import SqsQueue
+from centralino.adapters.store.contacts import DynamoContactStore
+from centralino.adapters.store.tenants import DynamoTenantStore
+from centralino.adapters.web import HttpWeb, Reach
+from centralino.entry.apply import Deliveries, Worker
+from centralino.ports.crm import Connection
+from tests.support.fake_sqs import URL, Poller
+from tests.support.paper_crm import SLUG, PaperCrm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 10.0
+
+
+def work(job: Mapping[str, Any]) -> None:
+    """Take messages until none is visible."""
+    dynamodb, sqs = Client("dynamodb", env=job["env"]), Client("sqs", env=job["env"])
+    table = job["table"]
+    connection = Connection(SLUG, {"page": job["page"]}, {})
+    crm = PaperCrm(connection, HttpWeb(Reach(private=True)))
+    deliveries = Deliveries(
+        settings=lambda tenant: DynamoTenantStore(dynamodb, table, tenant).settings(),
+        contacts=lambda tenant: DynamoContactStore(dynamodb, table, tenant),
+        crm=lambda *_: crm,
+        refresh=lambda *_: None,
+        take=lambda _: b"",
+        cache_s=30,
+    )
+    worker = Worker({"webhook": deliveries}, SqsQueue(sqs, URL))
+    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+
+    def handle(event: dict[str, Any], context: object) -> Mapping[str, Any]:
+        return process_partial_response(
+            event=event,
+            record_handler=worker.take,
+            processor=processor,
+            context=cast("Any", context),
+        )
+
+    poller = Poller(lambda *request: sqs.call(*request, timeout_s=PATIENCE_S), handle)
+    while poller.poll():
+        pass
+
+
+class Workers:
+    """Starts workers, for the length of a `with` block."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.apply_worker"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def prepare(self, job: Mapping[str, Any]) -> int:
+        """Start a worker that waits; return its process id."""
+        self._say(json.dumps(job))
+        return self._hear()
+
+    def run(self) -> int:
+        """Let it begin, and wait for its end; return its exit status, -9 if it was killed."""
+        self._say("go")
+        return self._hear()
+
+    def end(self) -> int:
+        """Wait for the end of one that was killed before it began; return its exit status."""
+        return self._hear()
+
+    def _say(self, line: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def _hear(self) -> int:
+        assert self._process.stdout
+        return int(self._process.stdout.readline())
+
+
+def kill(pid: int) -> None:
+    """End a worker as a crashed machine would."""
+    os.kill(pid, signal.SIGKILL)
+
+
+def _line() -> bytes:
+    """Read a line, and nothing of the next one: that may be for somebody else."""
+    line = b""
+    while byte := os.read(0, 1):
+        if byte == b"\n":
+            return line
+        line += byte
+    return b""
+
+
+def main() -> None:
+    """Fork a worker for each job."""
+    while line := _line():
+        pid = os.fork()
+        if not pid:
+            _line()
+            # What it logs is not what its parent says.
+            os.dup2(2, 1)
+            status = 1
+            try:
+                work(json.loads(line))
+                status = 0
+            finally:
+                sys.stdout.flush()
+                os._exit(status)
+        _say(pid)
+        _say(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
+def _say(number: int) -> None:
+    os.write(1, f"{number}\n".encode())
+
+
+if __name__ == "__main__":
+    main()
