@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from centralino.domain.record import NamedTuple
 
 MAX_NUMBERS = 40
 NUMBER_KINDS = ("mobile", "direct", "work", "home", "switchboard", "fax", "other")

@@ -1,8 +1,9 @@
-"""Named tuples for the call path, without `typing`.
+"""Named tuples and protocols for the call path, without `typing`.
 
 Importing `typing`, and what its `NamedTuple` does with every annotation, is a tenth of a cold
-start (docs/performance.md). So modules that a call imports take `NamedTuple` and `TYPE_CHECKING`
-from here. To type checkers they are those of `typing`; pyproject.toml says so to ruff.
+start (docs/performance.md). So modules that a call, or a webhook, imports take `NamedTuple`,
+`Protocol` and `TYPE_CHECKING` from here. To type checkers they are those of `typing`;
+pyproject.toml says so to ruff.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from typing import NamedTuple as NamedTuple  # noqa: PLC0414 - exported
+    from typing import Protocol as Protocol  # noqa: PLC0414 - exported
 else:
 
     class _Maker(type):
@@ -26,3 +28,6 @@ else:
             return type(name, (base,), {**body, "__slots__": ()})
 
     NamedTuple = type.__new__(_Maker, "NamedTuple", (), {})
+
+    class Protocol:
+        """What only type checkers look into."""

@@ -12,10 +12,12 @@ better can be had; otherwise the record is read again. `docs/crm.md` has the row
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+
+from centralino.domain.record import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import ClassVar, Literal
 
     from centralino.domain.contact import Contact
     from centralino.ports.tokens import TokenCache

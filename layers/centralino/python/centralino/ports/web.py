@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from centralino.domain.errors import RejectedError, ThrottledError, UnavailableError
+from centralino.domain.record import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 _RETRY_AFTER_S = 30.0  # where a service that is too busy doesn't say
 _MAX_RETRY_AFTER_S = 3600.0

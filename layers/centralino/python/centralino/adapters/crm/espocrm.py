@@ -12,7 +12,6 @@ import hmac
 import re
 from base64 import b64decode
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
 from centralino.domain.crm_values import (
     as_dict,
@@ -23,11 +22,13 @@ from centralino.domain.crm_values import (
     read_json,
 )
 from centralino.domain.errors import CredentialsError, PayloadError, UnavailableError
+from centralino.domain.record import TYPE_CHECKING
 from centralino.ports.crm import Crm, Delivery, Hint, Parsed, Records
 from centralino.ports.web import expect_success
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from centralino.domain.contact import Contact, ContactNumber
     from centralino.ports.web import Answer

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hmac
 import logging
 from base64 import b64decode, b64encode
-from typing import TYPE_CHECKING, Any
 
 from centralino.domain.contact import ID_PATTERN, MAX_NUMBERS, NUMBER_KINDS, ContactNumber
 from centralino.domain.crm_values import (
@@ -22,11 +21,13 @@ from centralino.domain.crm_values import (
     read_json,
 )
 from centralino.domain.errors import CredentialsError, PayloadError, UnavailableError
+from centralino.domain.record import TYPE_CHECKING
 from centralino.ports.crm import Crm, Delivery, Hint, Parsed, Records
 from centralino.ports.web import expect_success
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
     from centralino.domain.contact import Contact
     from centralino.ports.crm import Connection, Operation

@@ -12,7 +12,6 @@ import hmac
 import re
 from base64 import b64encode
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
 from centralino.domain.crm_values import (
     as_dict,
@@ -24,11 +23,13 @@ from centralino.domain.crm_values import (
     read_json,
 )
 from centralino.domain.errors import CredentialsError, PayloadError, UnavailableError
+from centralino.domain.record import TYPE_CHECKING
 from centralino.ports.crm import Crm, Delivery, Hint, Parsed, Records
 from centralino.ports.web import expect_success
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
 
     from centralino.domain.contact import Contact
     from centralino.ports.crm import Operation

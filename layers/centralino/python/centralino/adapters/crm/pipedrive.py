@@ -14,7 +14,6 @@ import base64
 import binascii
 import hmac
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from centralino.domain.contact import MAX_NUMBERS, Contact, ContactNumber
@@ -25,11 +24,13 @@ from centralino.domain.errors import (
     ThrottledError,
     UnavailableError,
 )
+from centralino.domain.record import TYPE_CHECKING
 from centralino.ports.crm import Crm, Hint, Parsed, Records
 from centralino.ports.web import expect_success
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from typing import Any, ClassVar
 
     from centralino.ports.crm import Delivery, Operation
     from centralino.ports.web import Answer

@@ -15,7 +15,6 @@ import hmac
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from centralino.domain.contact import Contact, ContactNumber
@@ -27,12 +26,14 @@ from centralino.domain.errors import (
     ThrottledError,
     UnavailableError,
 )
+from centralino.domain.record import TYPE_CHECKING
 from centralino.ports.crm import Acknowledgement, Crm, Hint, Parsed, Records
 from centralino.ports.tokens import Token
 from centralino.ports.web import expect_success
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, ClassVar
 
     from centralino.ports.crm import Connection, Delivery
     from centralino.ports.tokens import TokenCache

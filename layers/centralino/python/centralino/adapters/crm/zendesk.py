@@ -15,7 +15,6 @@ import base64
 import hmac
 import json
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from centralino.domain.contact import MAX_NUMBERS, Contact, ContactNumber
@@ -25,11 +24,13 @@ from centralino.domain.errors import (
     RejectedError,
     UnavailableError,
 )
+from centralino.domain.record import TYPE_CHECKING
 from centralino.ports.crm import Crm, Hint, Parsed, Records
 from centralino.ports.web import expect_success
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any, ClassVar
 
     from centralino.ports.crm import Delivery, Operation
     from centralino.ports.web import Answer

@@ -10,16 +10,17 @@ import zlib
 from array import array
 from bisect import bisect_left
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
 
 from centralino.adapters.aws import AwsError
 from centralino.adapters.store.table import LIST_INDEX, SCHEMA, SHARDS, dump, tenant_key
 from centralino.domain.errors import NotFoundError, PayloadError, ThrottledError
+from centralino.domain.record import TYPE_CHECKING
 from centralino.domain.settings import TENANT_PATTERN
 from centralino.ports.connections import StoredConnection, SyncState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from typing import Any
 
     from centralino.adapters.store.sender import Sender
     from centralino.adapters.store.table import Item
