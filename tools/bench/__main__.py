@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import figures, live_search
+from bench import figures, live_search, webhook
 from bench.report import render
 from bench.tls import tls_in_front_of
 from centralino.adapters.aws import Client
@@ -32,6 +32,7 @@ MEASURES: dict[str, Callable[[World], list[Row]]] = {
     "scale": figures.scale,
     "size": figures.size,
     "import": figures.bulk,
+    "webhook": webhook.webhook,
     "storm": live_search.storm,
     "deadline": live_search.deadline,
 }

@@ -109,7 +109,7 @@ def cold(world: World) -> list[Row]:
     lookup, ordinary = lookup_runner(world), ordinary_runner(world)
     hello = Runner(sandbox.compared("Hello"), {})
     e164, national = event("hit_e164"), event("hit_national")
-    took = _first_calls(
+    took = first_calls(
         {
             "hello": (hello, e164, "hello"),
             "e164": (lookup, e164, ROSSI),
@@ -166,7 +166,7 @@ def cold(world: World) -> list[Row]:
     ]
 
 
-def _first_calls(
+def first_calls(
     variants: Mapping[str, tuple[Runner, Mapping[str, Any], str]], world: World
 ) -> dict[str, float]:
     """Return the median seconds of each variant's first call, in interleaved rounds."""

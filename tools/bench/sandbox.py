@@ -42,6 +42,12 @@ def lookup() -> Sandbox:
     return Sandbox(found.task, found.opt, found.zipped_bytes)
 
 
+def receiver() -> Sandbox:
+    """Return the receiver of webhooks, made the same way."""
+    found = artifact("ReceiveCrmFunction")
+    return Sandbox(found.task, found.opt, found.zipped_bytes)
+
+
 def compared(name: str, *, compiled: bool = False) -> Sandbox:
     """Return a function of tools/bench/functions, built and zipped by SAM with its defaults.
 

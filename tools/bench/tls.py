@@ -24,14 +24,17 @@ CHUNK = 65_536
 
 
 @contextmanager
-def tls_in_front_of(port: int, directory: Path) -> Iterator[tuple[str, Path]]:
+def tls_in_front_of(
+    port: int, directory: Path, *, certificate: Path | None = None
+) -> Iterator[tuple[str, Path]]:
     """Yield the URL of a TLS endpoint and the certificate that signs it (PEM).
 
     Args:
         port: where the server behind listens on the loopback.
         directory: where to keep the certificate.
+        certificate: that of another endpoint, to be used for this one too.
     """
-    pem = make_certificate(directory)
+    pem = certificate or make_certificate(directory)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     with socket.create_server(("127.0.0.1", 0)) as server:
