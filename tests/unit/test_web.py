@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
+from centralino import bootstrap
 from centralino.adapters.web import HttpWeb, Reach
 from centralino.domain.errors import RejectedError, UnavailableError
 from tests.support.certificates import make_certificate
@@ -214,6 +215,23 @@ def test_what_listens_on_this_machine_and_is_no_crm_is_never_reached(address: st
     assert not reach.allows(address, 9001)
     assert reach.allows(address, 9002)
     assert reach.allows("10.0.0.1", 9001)
+
+
+def test_a_connection_reaches_private_addresses_if_its_account_says_so_but_never_lambda_s_own_api(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Peer(whole(b"ok", "Connection: close")) as crm, Peer(whole(b"an event")) as runtime:
+        monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", f"127.0.0.1:{runtime.port}")
+        on_premises = bootstrap.web({"allow_private": "true"})
+        assert on_premises.send("GET", crm.url()).body == b"ok"
+        for account, url in (
+            ({"allow_private": "true"}, runtime.url()),
+            ({}, crm.url()),
+            ({"allow_private": "false"}, crm.url()),
+        ):
+            with pytest.raises(RejectedError, match="forbidden_address"):
+                bootstrap.web(account).send("GET", url)
+        assert not runtime.connections
 
 
 @pytest.mark.parametrize(
