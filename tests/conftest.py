@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from local_stack import Stack
     from tests.support.dynamodb_local import DynamoDBLocal
 
+# The assertions of what test classes inherit say what differs, as those of a test file do.
+pytest.register_assert_rewrite("tests.support.crm.contract")
+
 IN_CI = os.environ.get("CI", "").lower() == "true"
 
 # On top of Hypothesis's own profile (its `ci` one where CI is set): no test is about time.

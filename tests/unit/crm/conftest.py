@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
 
-# The contract's assertions say what differs, as those of a test file do.
-pytest.register_assert_rewrite("tests.support.crm.contract")
+if TYPE_CHECKING:
+    import pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
