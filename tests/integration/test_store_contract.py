@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from centralino.adapters.aws import AwsError, Client
+from centralino.adapters.store.callers import DynamoCallerStore
 from centralino.adapters.store.change import TOMBSTONE_S
+from centralino.adapters.store.connections import DynamoConnectionStore
 from centralino.adapters.store.contacts import MAX_KNOWN, DynamoContactStore
 from centralino.adapters.store.table import write_holder
 from centralino.adapters.store.tenants import CLOSED_S
@@ -867,6 +869,36 @@ def test_purging_a_tenant_leaves_nothing_of_it_and_all_of_the_others(bench: Benc
     assert max(removed) == 10
     assert all(item["pk"]["S"].startswith("T#bell#") for item in bench.items())
     assert other.get("crm:1") == theirs
+
+
+def test_of_a_tenant_that_is_erased_only_hashes_with_an_end_and_the_taken_id_are_left(
+    bench: Bench,
+) -> None:
+    stores = bench.stores
+    stores.create_tenant("acme")
+    links = DynamoConnectionStore(stores.client, stores.table, "acme", now=lambda: stores.now_s)
+    links.save("hubspot", {"base_url": "https://crm.example"}, now_s=NOW_S)
+    links.mark("hubspot", "run-1", 1, ["17", "18"])
+    callers = DynamoCallerStore(stores.client, stores.table, "acme", now=lambda: stores.now_s)
+    for _ in range(2):
+        callers.note_unknown("+393471234567", until=stores.now_s + 300)
+        stores.now_s += 400
+    save_for(bench, contact("hubspot:17", 1, NUMBER, BLOCK), "evt-1")
+    bench.contacts.delete("hubspot:18", 3, delivery="evt-2")
+    bench.tenants.close()
+    while bench.contacts.purge(limit=100):
+        pass
+    left = bench.items()
+    assert sorted(item["type"]["S"] for item in left) == [
+        "ClosedTenant",
+        "Delivery",
+        "Delivery",
+        "Marks",
+    ]
+    assert all("expires_at" in item for item in left)
+    assert not any("lpk" in item for item in left)
+    for trace in ("+39", "crm.example", "Rossi", "hubspot:1", "evt-"):
+        assert trace not in json.dumps(left)
 
 
 # --- the call path ------------------------------------------------------------------------------
