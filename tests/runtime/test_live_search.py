@@ -64,6 +64,22 @@ def test_a_caller_whom_nobody_knows_is_asked_for_once(stage: Stage) -> None:
     assert stage.crm.searches == 1
 
 
+def test_a_name_that_is_there_is_not_lost_to_a_better_crm_that_is_silent(
+    dynamodb: DynamoDBLocal, tmp_path: Path
+) -> None:
+    try:
+        lambda_emulator.artifact("SearchCrmFunction")
+    except lambda_emulator.MissingRuntimeError as error:
+        pytest.skip(str(error))
+    with Stage(dynamodb, tmp_path, better=True) as stage:
+        stage.crm.save(Person("17", MILAN, 1_790_000_000_000))
+        stage.ask("anonymous")
+        assert stage.ask(MILAN).outcome == "hit"
+        # What the better one knows is asked for behind the next call's answer.
+        assert stage.ask(MILAN).outcome == "hit"
+        assert stage.invocations.kinds == ["RequestResponse", "Event"]
+
+
 def test_the_logs_of_both_hold_no_number_no_name_and_no_secret(stage: Stage) -> None:
     stage.ask(STRANGER)
     stage.ask(MILAN)

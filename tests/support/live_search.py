@@ -34,6 +34,7 @@ NEVER_S = 30.0
 # A late answer that isn't there by then won't come.
 LATEST_S = 20.0
 _PROVIDER = "generic"
+_BETTER = "espocrm"
 
 
 class SlowErp(FakeErp):
@@ -151,6 +152,7 @@ class Stage:
         dynamodb: where the table is made.
         directory: for the file of secrets.
         live_search_s: how long a call waits for the CRM; a PBX waits for 2.7 s.
+        better: whether the tenant has another CRM, which it prefers and which never answers.
 
     Attributes:
         crm: the CRM.
@@ -160,14 +162,20 @@ class Stage:
     """
 
     def __init__(
-        self, dynamodb: DynamoDBLocal, directory: Path, *, live_search_s: float = 10.0
+        self,
+        dynamodb: DynamoDBLocal,
+        directory: Path,
+        *,
+        live_search_s: float = 10.0,
+        better: bool = False,
     ) -> None:
         self._dynamodb = dynamodb
         self._directory = directory
         self._settings = Settings(
             "acme",
             line=Line(country="IT", area_code="02", decode_timeout_s=PATIENCE_S),
-            crms=(_PROVIDER,),
+            crms=(_PROVIDER, *((_BETTER,) if better else ())),
+            source_priority=(_BETTER,),
             live_search_s=live_search_s,
         )
         self._open = ExitStack()

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 # For all that is asked of the CRMs. No PBX waits so long: the rest is for the next call.
 SEARCH_S = 10.0
+# What saving what was found, and the answer's own way, take of the time of whoever waits.
+SAVING_S = 0.2
 # How long a caller whom no CRM knows is not searched for again.
 UNKNOWN_S = 300.0
 # How long what was found is believed without asking again, and after a search that failed.
@@ -308,7 +310,7 @@ class _Round:
             found = any(reply.contacts for reply in self._done.values())
             # Whoever waits is not to lose the name that is there to one that may come.
             hurry = found and not self._refresh and self._answer_by < self._limit
-            until = self._answer_by if hurry else self._limit
+            until = self._answer_by - SAVING_S if hurry else self._limit
             try:
                 wait_s = max(0.0, until - self._desk.now())
                 provider, answer = self._answers.get(timeout=wait_s)
