@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import boto3
 import pytest
 from typer.testing import CliRunner
 
+from centralino.adapters.aws import Client
+from centralino.adapters.objects import S3Objects
+from centralino.adapters.web import HttpWeb, Reach
 from centralino_cli.desk import Desk
 from centralino_cli.main import app
 from tests.support.crm import Person
@@ -22,10 +27,11 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 LIMIT_S = 90.0
+Closes = TypeVar("Closes", Client, HttpWeb, Any)
 
 
 class Operator:
-    """An operator's desk before the stack."""
+    """An operator's desk before the stack; its connections are closed after each command."""
 
     def __init__(self, stack: Stack, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._env: dict[str, str] = {}
@@ -43,11 +49,27 @@ class Operator:
 
     def run(self, *words: object) -> str:
         """Type a command that has to succeed; return what it prints."""
-        told = CliRunner().invoke(
-            app, [str(word) for word in words], obj=Desk(self._env, self._folder)
-        )
+        with ExitStack() as connections:
+
+            def opened(thing: Closes) -> Closes:
+                return connections.enter_context(closing(thing))
+
+            desk = Desk(
+                self._env,
+                self._folder,
+                dynamodb=lambda env: opened(Client("dynamodb", env=env)),
+                aws=lambda service, env: opened(Client(service, env=env)),
+                web=lambda _connection: opened(HttpWeb(Reach(private=True))),
+                objects=lambda bucket: S3Objects(bucket, opened(boto3_s3())),
+            )
+            told = CliRunner().invoke(app, [str(word) for word in words], obj=desk)
         assert told.exit_code == 0, (told.output, told.exception)
         return told.stdout
+
+
+def boto3_s3() -> Any:  # noqa: ANN401 - boto3 makes it
+    build: Any = boto3.client
+    return build("s3")
 
 
 @pytest.fixture

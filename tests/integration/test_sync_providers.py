@@ -14,7 +14,7 @@ from centralino.adapters.store.connections import DynamoConnectionStore
 from centralino.adapters.web import HttpWeb, Reach
 from centralino.application.sync_crm import FULL_EVERY_MS, GRACE_MS, sync_crm
 from centralino.domain.settings import Line
-from tests.support.crm import Person
+from tests.support.crm import Fault, Person, failing, throttled, truncated
 from tests.support.crm.contract import NOW_MS, NUMBER, CrmContract
 from tests.support.memory_store import MemoryStores
 
@@ -130,3 +130,20 @@ def test_a_run_without_news_asks_little_and_writes_nothing(case: CrmContract) ->
         assert (state.problem, state.missed, state.late, state.repaired) == ("", 0, 0, 0)
         assert office.contacts.page(limit=100) == before
         assert len(fake.requests) - first <= A_FEW
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_crm_that_is_busy_or_fails_on_the_way_is_read_to_the_end_all_the_same(
+    case: CrmContract,
+) -> None:
+    with case.server() as fake:
+        office = Office(case, fake)
+        records = {fake.record(place) for place in range(1, 3 * fake.page_size)}
+        for record in records:
+            fake.save(Person(record, NUMBER, NOW_MS - 86_400_000))
+        began_s = office.stores.now_s
+        fake.faults = [Fault(), throttled("77"), Fault(), failing(503), truncated(), Fault()]
+        assert office.sync().problem == ""
+        assert set(office.held()) == records
+        assert office.stores.now_s - began_s > 77
+        assert fake.faults == []
