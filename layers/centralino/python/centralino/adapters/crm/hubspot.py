@@ -424,16 +424,12 @@ def _searched(
     objects: str, variants: Sequence[str], number: str
 ) -> Iterator[tuple[str, list[str]]]:
     """Give the properties to search, at most five, and the values to look for in each."""
-    import phonenumbers  # noqa: PLC0415 - only a search needs it
+    from centralino.domain.national import national_number  # noqa: PLC0415 - only a search needs it
 
     spellings = list(dict.fromkeys((number, *variants)))
     if objects == "contacts":
-        try:
-            parsed = phonenumbers.parse(number)
-        except phonenumbers.NumberParseException:
-            pass
-        else:
-            national = phonenumbers.national_significant_number(parsed).lstrip("0")
+        national = national_number(number).lstrip("0")
+        if national:
             bare = [f"0{national}", national]
             yield "hs_searchable_calculated_phone_number", bare
             yield "hs_searchable_calculated_mobile_number", bare
