@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import figures, live_search, webhook
+from bench import events, figures, live_search, webhook
 from bench.report import render
 from bench.tls import tls_in_front_of
 from centralino.adapters.aws import Client
@@ -33,6 +33,7 @@ MEASURES: dict[str, Callable[[World], list[Row]]] = {
     "size": figures.size,
     "import": figures.bulk,
     "webhook": webhook.webhook,
+    "events": events.events,
     "storm": live_search.storm,
     "deadline": live_search.deadline,
 }

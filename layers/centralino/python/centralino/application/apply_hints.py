@@ -103,7 +103,7 @@ def apply_hints(  # noqa: PLR0913 - what it takes to read and to write
     error: UnavailableError | None = None
     in_a_row = 0
     try:
-        seen = _seen(store, named)
+        seen = _seen(store, crm, named)
     except UnavailableError as failure:
         return Applied({"failed": len(named)}, error=failure)
     for place, (contact_id, delivery, hint) in enumerate(named):
@@ -272,9 +272,14 @@ def _named(source: str, hints: Sequence[Hint]) -> Iterator[tuple[str, str, Hint]
 
 
 def _seen(
-    store: ContactStore, named: Sequence[tuple[str, str, Hint]]
+    store: ContactStore, crm: Crm, named: Sequence[tuple[str, str, Hint]]
 ) -> frozenset[tuple[str, str]]:
-    events = [(contact_id, delivery) for contact_id, delivery, _ in named if delivery]
+    """Return which events need not be asked about; the transaction knows of all the others."""
+    events = [
+        (contact_id, delivery)
+        for contact_id, delivery, hint in named
+        if delivery and crm.reads and hint.contact is None
+    ]
     found: frozenset[tuple[str, str]] = frozenset()
     for start in range(0, len(events), _SEEN_AT_ONCE):
         found |= store.seen(events[start : start + _SEEN_AT_ONCE])
