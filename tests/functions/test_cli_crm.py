@@ -54,6 +54,7 @@ class DeskCrm(MemoryCrm):
         self.built.append(connection)
         self.records, self.gone = self.there.records, self.there.gone
         self.faults, self.asked = self.there.faults, self.there.asked
+        self.before, self.reads = self.there.before, self.there.reads
         assert web is not None
 
 
@@ -284,6 +285,31 @@ def test_status_says_in_one_line_what_is_wrong(line: CommandLine) -> None:
     assert shown.err == f"memory: {ADVICE['timeout']}\n"
     [listed] = line.done("crm", "status", "--json").json
     assert (listed["condition"], listed["advice"]) == ("waiting", ADVICE["timeout"])
+
+
+def test_a_crm_that_can_not_be_read_is_one_that_only_sends_webhooks(line: CommandLine) -> None:
+    connect(line)
+    DeskCrm.there.reads = False
+    told = line.run("crm", "sync", "memory")
+    assert told.code == 1
+    assert "memory sends webhooks and can't be read" in told.err
+    # As the worker leaves it.
+    links(line).save_state("memory", SyncState(last_run="r", due_ms=1))
+    assert "webhooks only" in line.done("crm", "status").out
+
+
+def test_a_sync_that_the_worker_is_at_already_is_left_to_it(line: CommandLine) -> None:
+    connect(line)
+
+    def worker() -> None:
+        link = links(line).get("memory")
+        assert link
+        links(line).save_state("memory", link.state)
+
+    DeskCrm.there.before = worker
+    told = line.run("crm", "sync", "memory")
+    assert told.code == 1
+    assert "memory: the worker is at this run already" in told.err
 
 
 def test_an_interrupted_sync_is_gone_on_with(line: CommandLine) -> None:

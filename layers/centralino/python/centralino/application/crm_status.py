@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     # waiting  one is under way, and the CRM is left alone for a moment
     # failed   the last one was given up
     # in step  the last one ended well
-    Condition = Literal["new", "running", "waiting", "failed", "in step"]
+    # webhooks only  it can't be read, so there is nothing to reconcile
+    Condition = Literal["new", "running", "waiting", "failed", "in step", "webhooks only"]
 
 
 class CrmStatus(NamedTuple):
@@ -56,4 +57,6 @@ def _condition(link: StoredConnection) -> Condition:
         return "waiting" if state.problem else "running"
     if state.problem:
         return "failed"
-    return "in step" if state.finished_ms else "new"
+    if state.finished_ms:
+        return "in step"
+    return "webhooks only" if state.last_run else "new"
