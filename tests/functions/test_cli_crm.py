@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from centralino.adapters.store.connections import DynamoConnectionStore
+from centralino.application.dispatch_syncs import is_due
 from centralino.domain.errors import (
     NotFoundError,
     PayloadError,
@@ -196,6 +197,17 @@ def test_connecting_again_changes_what_is_said_and_keeps_the_rest(line: CommandL
     # Another team's contacts: everything has to be read once more.
     assert link.state != state
     assert "/v1/k/acme." in line.done("crm", "connect", "memory", "--new-key").out
+
+
+def test_connecting_again_with_better_credentials_ends_the_wait(line: CommandLine) -> None:
+    connect(line)
+    DeskCrm.there.faults[:] = [RejectedError("credentials")]
+    assert line.run("crm", "sync", "memory").code == 1
+    assert "failed" in line.done("crm", "status").out
+    connect(line)
+    link = links(line).get("memory")
+    assert link
+    assert (link.state.problem, is_due(link, int(line.office.clock.now * 1000))) == ("", True)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,10 @@ def connect_crm(  # noqa: PLR0913, PLR0917 - what a connection is made of
     # In this order: what is in the list of connections works.
     keeper.write(tenants.tenant, kind.slug, kept)
     links.save(kind.slug, account, now_s=now_s)
+    if before and before.state.problem:
+        # What was wrong isn't any more, so there is nothing to wait for. With another account there
+        # is no such state, and none is saved.
+        links.save_state(kind.slug, before.state._replace(problem="", due_ms=0))
     ask_crm(tenants, kind.slug, asked=crm.searches)
     return Connected(who, crm.searches, crm.reads, before is not None, made_up)
 
