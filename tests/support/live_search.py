@@ -188,9 +188,16 @@ class Stage:
             tenant = make_tenant(client, table, self._settings)
             self._key = tenant.keys["pbx"]
             account = {**ACCOUNT, "base_url": self.crm.url, "allow_private": "true"}
-            DynamoConnectionStore(client, table, "acme").save(_PROVIDER, account, now_s=time.time())
+            silent = started.enter_context(SlowErp())
+            silent.takes_s = NEVER_S
+            connections = DynamoConnectionStore(client, table, "acme")
+            connections.save(_PROVIDER, account, now_s=time.time())
+            connections.save(_BETTER, {**account, "base_url": silent.url}, now_s=time.time())
+            known = {_PROVIDER: {"token": TOKEN}, _BETTER: {"api_key": "espo-key"}}
             secrets = self._directory / "secrets.json"
-            secrets.write_text(json.dumps({f"acme/crm/{_PROVIDER}": {"token": TOKEN}}))
+            secrets.write_text(
+                json.dumps({f"acme/crm/{name}": value for name, value in known.items()})
+            )
             env = {
                 **self._dynamodb.env,
                 "CENTRALINO_TABLE": table,

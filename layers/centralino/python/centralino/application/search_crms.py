@@ -15,6 +15,7 @@ from centralino.application.decode_caller import Call, caller_of, came_from_outs
 from centralino.domain.circuit import Circuit
 from centralino.domain.errors import (
     CentralinoError,
+    NotFoundError,
     RejectedError,
     ThrottledError,
     UnavailableError,
@@ -391,7 +392,9 @@ class _Round:
             elif isinstance(error, ThrottledError):
                 pause_s = error.retry_after_s
         else:
-            problem = "not_connected" if isinstance(error, CentralinoError) else "error"
+            problem = "error"
+            if isinstance(error, CentralinoError):
+                problem = "not_connected" if isinstance(error, NotFoundError) else "settings"
         self._circuit(provider).failed(self._desk.now(), pause_s=pause_s)
         broken = None if isinstance(error, CentralinoError) else error
         self._done[provider] = Reply(provider, problem=problem, error=broken)
