@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 import pytest
 
 from centralino.application.apply_hints import apply_hints
+from centralino.application.index_contact import index_contact
 from centralino.domain.contact import ID_PATTERN, NUMBER_KINDS
 from centralino.domain.errors import (
     CredentialsError,
@@ -665,6 +666,17 @@ class CrmContract(ABC):
         assert [number.number for number in contact.numbers] == [person.number]
         assert all(number.kind in NUMBER_KINDS for number in contact.numbers)
         assert not contact.url or contact.url.startswith(("http://", "https://"))
+
+    @only(lambda kind: kind.adapter.reads)
+    def test_whatever_is_in_a_contacts_fields_it_can_be_indexed(
+        self, fake: FakeCrm, asking: Crm
+    ) -> None:
+        record = fake.record(1)
+        remark = "02 44556677, but not on Fridays \u00e8 \U0001f4de " * 20
+        fake.save(Person(record, remark, NOW_MS, remark, remark, remark))
+        contact = asking.fetch(record)
+        assert contact is not None
+        index_contact(contact, Line(country="IT"))
 
     @only(_reads)
     def test_a_record_that_is_gone_is_none(self, fake: FakeCrm, asking: Crm) -> None:

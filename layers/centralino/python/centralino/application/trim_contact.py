@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from centralino.application.index_contact import MAX_NUMBER, MAX_TAGS, MAX_TEXT, WEB_ADDRESS
+from centralino.application.index_contact import MAX_NUMBER, MAX_TAGS, WEB_ADDRESS
 from centralino.domain.contact import MAX_NUMBERS, NUMBER_KINDS, ContactNumber
 from centralino.domain.crm_values import MAX_WHOLE, as_text
 
@@ -38,8 +38,8 @@ def trim_contact(contact: Contact) -> Contact:
 
 
 def _address(url: str) -> str:
-    # Half an address leads elsewhere.
-    return url if len(url) <= MAX_TEXT and WEB_ADDRESS.fullmatch(url) else ""
+    # Half an address leads elsewhere, so what `as_text` would cut or change is none.
+    return url if url == as_text(url) and WEB_ADDRESS.fullmatch(url) else ""
 
 
 def _numbers(numbers: Iterable[ContactNumber]) -> tuple[ContactNumber, ...]:

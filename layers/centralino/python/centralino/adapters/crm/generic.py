@@ -350,9 +350,13 @@ def _numbers(value: object, prefix: str) -> tuple[ContactNumber, ...]:
     numbers = []
     for place, entry in enumerate(value):
         fields = entry if isinstance(entry, dict) else {"number": entry}
-        number = as_text(fields.get("number"), 101)
-        if not 0 < len(number) <= 100:  # noqa: PLR2004 - the store's
-            raise PayloadError(f"{prefix}numbers[{place}].number", "1 to 100 characters")
+        given = fields.get("number")
+        number = as_text(given)
+        if not number:
+            # Many send an empty text, or null, for a number that isn't there.
+            if given is None or isinstance(given, str):
+                continue
+            raise PayloadError(f"{prefix}numbers[{place}].number", "text")
         kind = fields.get("kind", "other")
         if kind not in NUMBER_KINDS:
             expected = f"one of {', '.join(NUMBER_KINDS)}"
