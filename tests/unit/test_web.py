@@ -478,7 +478,7 @@ def test_what_cannot_be_unpacked_is_no_answer(web: HttpWeb, body: bytes, encodin
 @pytest.mark.parametrize(
     "pieces",
     [
-        [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhel"],
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhe"],
         [b"close"],
         [b"SSH-2.0-close\r\n\r\n"],
         [b"HTTP/1.1 200 OK\r\n" + b"x" * 200_000 + b"close"],
