@@ -111,6 +111,21 @@ def test_a_forged_delivery_is_refused_and_changes_nothing(local_stack: Stack) ->
     assert shown(local_stack, "023310004") == ""
 
 
+def test_a_delivery_that_nobody_understands_waits_for_an_operator(local_stack: Stack) -> None:
+    word = f"contact.{uuid.uuid4()}"
+    assert post(local_stack, {"type": word, "timestamp": LATE, "data": {}}) == HTTP_OK
+    sqs = local_stack.emulator.client("sqs")
+    url = outputs(local_stack)["DeadLettersUrl"]
+    bodies: list[str] = []
+
+    def has_come() -> bool:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        bodies.extend(item["Body"] for item in answer.get("Messages", []))
+        return any(word in body for body in bodies)
+
+    eventually(has_come)
+
+
 @pytest.mark.parametrize("path", ["/v1/crm/none", "/v1/crm/generic/one/two", "/v1/crm"])
 def test_a_path_that_leads_nowhere_is_not_found(local_stack: Stack, path: str) -> None:
     # The last two reach the function that takes what no route does, which wants another role.
