@@ -740,7 +740,7 @@ class CrmContract(ABC):
     @pytest.mark.parametrize("fault", [hang(), drip()], ids=["hung", "slow"])
     def test_a_crm_that_takes_too_long_is_given_up(self, fake: FakeCrm, fault: Fault) -> None:
         asking = self.adapter(
-            self.connection(self.secret, base_url=fake.url), LoopbackWeb(timeout_s=0.3)
+            self.connection(self.secret, base_url=fake.url), LoopbackWeb(timeout_s=0.1)
         )
         for error in self.every_way_fails(fake, asking, fault, UnavailableError):
             assert error.reason == "timeout"
