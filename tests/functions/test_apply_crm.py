@@ -322,6 +322,20 @@ def test_a_batch_that_runs_out_of_time_leaves_the_rest_to_the_next_one(service: 
     assert not service.sqs.messages
 
 
+def test_a_message_that_is_always_last_in_a_slow_batch_is_no_dead_letter(
+    service: Service,
+) -> None:
+    service.tell(service.office.save("1", "Rossi", [ROSSI]))
+    service.context.left_s = 10
+    for _ in range(3 * MAX_RECEIVES):
+        assert service.sqs.wait()
+        service.poller.poll()
+    assert not service.sqs.dead
+    service.context.left_s = 120
+    service.work()
+    assert service.name_of(ROSSI) == "Rossi"
+
+
 def test_a_queue_that_does_not_listen_gives_the_message_back_in_its_own_time(
     service: Service,
 ) -> None:

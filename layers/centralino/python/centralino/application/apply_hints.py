@@ -32,6 +32,7 @@ EARLY_MS = 600_000
 # How often a record may be there and gone again while it is read.
 READINGS = 3
 _SEEN_AT_ONCE = 100
+OUT_OF_TIME = "time"
 _SAVED: Mapping[Outcome, str] = {
     "created": "applied",
     "changed": "applied",
@@ -112,7 +113,7 @@ def apply_hints(  # noqa: PLR0913 - what it takes to read and to write
             continue
         if not has_time():
             counts["failed"] += len(named) - place
-            error = error or UnavailableError("time")
+            error = error or UnavailableError(OUT_OF_TIME, retry_after_s=0.0)
             break
         try:
             counts[applier.apply(contact_id, delivery, hint)] += 1

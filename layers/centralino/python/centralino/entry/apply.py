@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from centralino import bootstrap
-from centralino.application.apply_hints import apply_hints
+from centralino.application.apply_hints import OUT_OF_TIME, apply_hints
 from centralino.application.delivery_message import VERSION, read_message
 from centralino.domain.errors import (
     CentralinoError,
@@ -55,6 +55,8 @@ PUT_OFF_S = 3 * 86_400
 # Less than this left of the function's time: the next one has all of it.
 MARGIN_S = 30.0
 MAX_PROBLEMS = 5
+# A container may serve thousands of tenants; each connection may hold an open one to its CRM.
+MAX_LINKS = 100
 _SHAPES = {
     "kind": re.compile(r"[a-z]{1,16}", re.ASCII),
     "tenant": TENANT_PATTERN,
@@ -133,7 +135,7 @@ class Worker:
         if kind is None or message.get("v") != VERSION:
             raise PayloadError("v, kind", f"{VERSION} and one of {', '.join(self._kinds)}")
         if not has_time():
-            raise UnavailableError("time", retry_after_s=0.0)
+            raise UnavailableError(OUT_OF_TIME, retry_after_s=0.0)
         return kind(message, has_time)
 
     def _put_off(
@@ -142,18 +144,23 @@ class Worker:
         """Let a message come back when it makes sense."""
         receives = int(record.attributes.approximate_receive_count or 1)
         wait_s = min(FIRST_WAIT_S * 4 ** (receives - 1), LONGEST_WAIT_S)
-        if error.reason == "time":
-            wait_s = 0.0
-        elif isinstance(error, ThrottledError):
+        # Neither is the message's fault.
+        out_of_time = error.reason == OUT_OF_TIME
+        if out_of_time or isinstance(error, ThrottledError):
             if receives >= MAX_RECEIVES - 1 and self._sent_again(message, error.retry_after_s):
                 return
-            wait_s = min(max(error.retry_after_s, wait_s), LONGEST_WAIT_S)
+            wait_s = 0.0 if out_of_time else max(error.retry_after_s, wait_s)
+        wait_s = min(wait_s, LONGEST_WAIT_S)
         # Those who were sent away together must not come back together.
         self._wait(record, round(wait_s * random.uniform(1.0, 1.5)))  # noqa: S311 - jitter
         raise NotDoneError(error.reason) from None
 
     def _sent_again(self, message: Mapping[str, Any], wait_s: float) -> bool:
-        """Send a message anew, so that a busy CRM doesn't use up its receives; not for ever."""
+        """Send a message anew, so that a busy CRM or batch doesn't use up its receives.
+
+        Returns:
+            Whether it was sent; not for ever.
+        """
         now = self._now()
         since = message.setdefault("put_off_since", now) if isinstance(message, dict) else now
         if not isinstance(since, (int, float)) or now - since > PUT_OFF_S:
@@ -277,6 +284,8 @@ class Deliveries:
         crm = self._crm(tenant, provider, settings.line.country)
         if crm is None:
             return "not_connected"
+        if len(self._links) >= MAX_LINKS:
+            self._links.clear()
         self._links[tenant, provider] = link = _Link(crm, settings, now)
         return link
 
