@@ -46,6 +46,9 @@ class MemoryQueue:
             raise self.faults.pop(0)
         self.sent.append((json.loads(json.dumps(message)), delay_s))
 
+    def postpone(self, receipt: str, wait_s: int) -> None:
+        raise AssertionError(f"a run doesn't know the message that it came by: {receipt}, {wait_s}")
+
 
 class MemorySecrets:
     """Knows when it was asked to read again."""

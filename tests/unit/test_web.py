@@ -449,6 +449,8 @@ def test_a_bomb_of_gzip_is_not_unpacked(web: HttpWeb) -> None:
         gzip.compress(b"he") + gzip.compress(b"llo"),
         gzip.compress(b"he") + gzip.compress(b"") + gzip.compress(b"llo"),
     ],
+    # What is packed says when it was, so it can't name a test.
+    ids=["one", "two members", "an empty one between"],
 )
 def test_a_packed_answer_is_unpacked(web: HttpWeb, packed: bytes) -> None:
     with Peer(whole(packed, "Content-Encoding: GZIP")) as peer:
@@ -465,6 +467,7 @@ def test_a_packed_answer_is_unpacked(web: HttpWeb, packed: bytes) -> None:
         (b"hello", "br"),
         (b"hello", "gzip, gzip"),
     ],
+    ids=["cut off", "not packed", "nothing", "another packing", "packed twice"],
 )
 def test_what_cannot_be_unpacked_is_no_answer(web: HttpWeb, body: bytes, encoding: str) -> None:
     with (
