@@ -59,7 +59,7 @@ def dynamodb() -> Iterator[DynamoDBLocal]:
         dynamodb_local.install()
     except dynamodb_local.MissingToolError as error:
         pytest.skip(str(error))
-    with dynamodb_local.start() as server:
+    with dynamodb_local.start(options=dynamodb_local.SHORT_LIVED) as server:
         yield server
 
 
