@@ -50,10 +50,11 @@ def decode_line(now: float, outcome: str, total_ms: float, **properties: object)
         properties: what else is known: tenant, call_id, shape of the CLI, trunk, milliseconds of
             each step; empty ones are left out.
     """
-    known = {name: value for name, value in properties.items() if value not in _UNKNOWN}
+    known: dict[str, object] = {"DecodeTime": round(total_ms, 1)}
+    known.update((name, value) for name, value in properties.items() if value not in _UNKNOWN)
     return (
         f'{{"_aws": {{"Timestamp": {int(now * 1000)}, {METRICS}}}, "message": "decode", "outcome": '
-        f'"{outcome}", "Decodes": 1, "DecodeTime": {total_ms:.1f}, {_encode(known)[1:]}'
+        f'"{outcome}", "Decodes": 1, {_encode(known)[1:]}'
     )
 
 
