@@ -244,6 +244,29 @@ def test_a_crm_that_is_busy_for_a_day_uses_up_no_message(service: Service) -> No
     assert service.sqs.sent > 1
 
 
+def test_a_worker_that_dies_after_it_sent_a_message_anew_has_it_applied_once(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message_id = service.tell(service.office.save("1", "Rossi", [ROSSI]))
+
+    def throttle(_: str) -> None:
+        raise ThrottledError("throttled", 60)
+
+    service.before = throttle
+    while service.sqs.sent == 1:
+        original = service.sqs.messages[message_id]
+        service.sqs.wait()
+        service.poller.poll()
+    # It was never deleted.
+    assert message_id not in service.sqs.messages
+    service.sqs.messages[message_id] = original
+    service.before = lambda _: None
+    capsys.readouterr()
+    service.work()
+    one, other = lines(capsys.readouterr().out)
+    assert (one["CrmApplied"], other["CrmDuplicate"]) == (1, 1)
+
+
 def test_a_crm_that_is_busy_for_ever_is_an_operators_business_after_three_days(
     service: Service,
 ) -> None:
