@@ -112,6 +112,13 @@ def test_a_note_that_is_taken_back_leaves_nothing(index: Index) -> None:
     assert index.item(MILAN) is None
 
 
+def test_an_erased_person_leaves_no_note_of_calls_before_anybody_knew_them(index: Index) -> None:
+    index.callers.note_unknown(MILAN, until=index.now + 300)
+    index.save("hubspot:1", MILAN)
+    assert index.stores.contacts("acme").erase("hubspot:1")
+    assert index.item(MILAN) is None
+
+
 def test_a_card_says_from_when_on_it_is_to_be_refreshed_and_changes_keep_it(index: Index) -> None:
     index.save("hubspot:1", MILAN)
     card = index.callers.refresh_at(MILAN, index.now + 60)

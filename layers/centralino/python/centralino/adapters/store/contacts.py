@@ -185,6 +185,12 @@ class DynamoContactStore:
         """Return the requests of `erase`; it looks first, since what isn't there stays absent."""
         answer = yield Request("GetItem", self._get_payload(contact_id))
         stored = read_stored(answer.get("Item"))
+        # Before they became a contact they may have called, and nobody knew them. First of all, so
+        # that an erasure that was cut off and is repeated still finds the numbers.
+        for number in stored.held:
+            if not number.endswith("*"):
+                caller = unknown_key(self.tenant, number)
+                yield Request("DeleteItem", {"TableName": self._table, "Key": caller})
         decide = erase_decision(self._now())
         outcome = yield from change(self._place(contact_id), decide, stored, self._pause)
         return outcome
