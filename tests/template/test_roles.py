@@ -75,6 +75,7 @@ def test_the_call_path_may_read_cards_and_have_crms_asked_and_write_its_log(
 def test_the_worker_may_write_items_take_messages_and_send_some(stack: Stack) -> None:
     assert _actions(stack, "ApplyCrmFunction") == LOGGING | ITEMS | {
         "s3:GetObject",
+        "s3:ListBucket",
         "s3:PutObject",
         "sqs:ChangeMessageVisibility",
         "sqs:DeleteMessage",
@@ -149,6 +150,7 @@ FOLDERS = {
 }
 CLAIMS = "${Bucket.Arn}/claims/*"
 IMPORTS = "${Bucket.Arn}/imports/*"
+PREFIXES = {"s3:prefix": ["claims/*", "imports/*"]}
 
 
 @pytest.mark.parametrize("store", ["ssm", "secretsmanager"])
@@ -161,7 +163,9 @@ def test_no_role_has_a_wildcard_in_what_it_may_do_or_to_what_but_below_a_folder_
             assert statement["Effect"] == "Allow"
             assert not {"NotAction", "NotResource", "NotPrincipal"} & statement.keys()
             wild = {text for text in strings(statement) if "*" in text}
-            assert wild <= {FOLDERS[store], CLAIMS, IMPORTS}, role
+            assert wild <= {FOLDERS[store], CLAIMS, IMPORTS, *PREFIXES["s3:prefix"]}, role
+            if "s3:ListBucket" in statement["Action"]:
+                assert statement["Condition"] == {"StringLike": PREFIXES}
 
 
 def test_a_role_may_touch_one_table_and_its_index_its_own_log_and_what_is_the_crms(
@@ -185,6 +189,8 @@ def _check(actions: list[str], resource: dict[str, Any], log: str) -> None:
         assert arn.split(":table/")[1] in {"${Name}", "${Name}/index/list"}
     elif service == "sqs":
         assert resource == {"Fn::GetAtt": ["CrmQueue", "Arn"]}
+    elif actions == ["s3:ListBucket"]:
+        assert resource == {"Fn::GetAtt": ["Bucket", "Arn"]}
     elif service == "s3":
         assert resource in ({"Fn::Sub": CLAIMS}, {"Fn::Sub": IMPORTS})
     elif service == "lambda":

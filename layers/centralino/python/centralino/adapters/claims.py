@@ -1,6 +1,6 @@
 """Bodies that are too large for the queue, in S3: `claims/<tenant>/<provider>/<uuid>`.
 
-The bucket forgets them after 15 days, a day after the dead-letter queue has forgotten the message.
+The bucket forgets them after 46 days, when the queues have forgotten every message about them.
 Few deliveries are that large, so the SDK is imported when one is: the signed client speaks JSON,
 and S3 doesn't.
 """
