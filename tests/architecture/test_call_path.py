@@ -10,10 +10,17 @@ import base64
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
+
+from tests.support.crm.contract import NOW_S, CrmContract
+
+if TYPE_CHECKING:
+    from centralino.ports.crm import Delivery
 
 ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers/centralino/python"
@@ -130,6 +137,7 @@ def test_asking_the_crms_imports_nothing_that_a_caller_should_not_wait_for() -> 
 # `urllib.parse` imports the one, and a time in ISO 8601 needs the other: a few milliseconds of the
 # second that even Odoo waits.
 RECEIVER_MAY = {"ipaddress", "datetime"}
+KEY = "demo.aaaaaaaaaaaaaaaaaaaaaa"
 PROVIDERS = sorted(
     path.stem
     for path in (LAYER / "centralino/adapters/crm").glob("*.py")
@@ -156,64 +164,108 @@ class Connections:
         return read_connection({{
             "pk": {{"S": "T#demo"}},
             "sk": {{"S": "CRM#" + provider}},
-            "doc": {{"S": '{{"account": {{}}, "connected_at": 1}}'}},
+            "doc": {{"S": json.dumps({{"account": {account!r}, "connected_at": 1}})}},
         }})
 
 class Secrets:
     def read(self, tenant, provider, timeout_s):
-        return {{"webhook_secrets": ["whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"]}}
+        return {{"webhook_secrets": [{secret!r}]}}
     refresh = read
 
+kept = []
+
+def now():
+    return {now!r}
+
 class Queue:
-    def send(self, message, *, timeout_s):
-        pass
+    def send(self, message, *, delay_s=0, timeout_s):
+        kept.append(message["provider"])
     max_bytes = 1000000
 
 from centralino import bootstrap
 bootstrap.queue()
 bootstrap.secrets()
-app.door = Door(Store(), app.time.time, 30)
+app.door = Door(Store(), now, 30)
 app.inbox = app.Inbox(
-    bootstrap.crm_class, lambda tenant: Connections(), Secrets(), Queue(), None, app.time.time,
-    lambda: "1",
+    bootstrap.crm_class, lambda tenant: Connections(), Secrets(), Queue(), None, now, lambda: "1",
 )
-given = app.handler(
-    {{
-        "rawPath": "/v1/crm/{provider}",
-        "rawQueryString": "",
-        "headers": {{"x-api-key": "demo.aaaaaaaaaaaaaaaaaaaaaa", "host": "api.example.com"}},
-        "requestContext": {{"http": {{"method": "POST", "sourceIp": "127.0.0.1"}}}},
-        "body": {body!r},
-        "isBase64Encoded": True,
-    }},
-    None,
-)
-adapter = bootstrap.crm_class("{provider}")(app.inbox.connection("demo", "{provider}", "IT"))
-acknowledged = adapter.acknowledge(Delivery("POST", "", {{}}, b"", "", 0.0))
-print(json.dumps([given["statusCode"], acknowledged.status, sorted(sys.modules)]))
+given = app.handler({event!r}, None)
+print(json.dumps([given["statusCode"], given["body"], kept, sorted(sys.modules)]))
 """
 
 
-def recorded(provider: str) -> bytes:
-    """Return a recorded delivery, or anything if there is none."""
-    folder = ROOT / "tests/data/crm" / provider
-    bodies = sorted(path for path in folder.glob("*") if path.name != "deliveries.json")
-    return bodies[0].read_bytes() if bodies else b"{}"
+def contract_of(provider: str) -> CrmContract:
+    """Return the contract of a provider, which signs as the product does."""
+    module = import_module(f"tests.unit.crm.test_{provider}")
+    return next(
+        kind()
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, CrmContract) and kind is not CrmContract
+    )
+
+
+def posted(delivery: Delivery) -> dict[str, Any]:
+    """Return the event that the gateway makes of a delivery; the key is in a header."""
+    url = urlsplit(delivery.url)
+    return {
+        "rawPath": url.path,
+        "rawQueryString": url.query,
+        "headers": {"x-api-key": KEY, "host": url.netloc, **delivery.headers},
+        "requestContext": {
+            "http": {"method": delivery.method, "sourceIp": "127.0.0.1"},
+            "timeEpoch": int(1000 * delivery.received_at),
+        },
+        "body": base64.b64encode(delivery.body).decode(),
+        "isBase64Encoded": True,
+    }
+
+
+def handed_in(provider: str, secret: str) -> tuple[int, str, list[str], set[str]]:
+    """Post the first recorded delivery to a receiver that has nothing but our layer.
+
+    Args:
+        provider: its slug.
+        secret: what it is signed with: the contract's `secret`, or another.
+
+    Returns:
+        the answer's status and body, whose deliveries were kept, and what was imported.
+    """
+    contract = contract_of(provider)
+    delivery = contract.any_delivery()
+    if secret != contract.secret:
+        delivery = contract.sign(delivery.body, secret, event=delivery.event)
+    connection = contract.connection()
+    status, body, kept, modules = run(
+        RECEIVE.format(
+            path=[str(ROOT / "functions/receive_crm"), str(LAYER)],
+            account=dict(connection.account),
+            secret=contract.secret,
+            now=NOW_S,
+            event=posted(delivery),
+        )
+    )
+    return status, body, kept, set(modules)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_delivery_is_verified_without_wheels_and_imports_nothing_that_it_does_not_need(
+def test_a_delivery_is_accepted_without_wheels_and_imports_nothing_that_it_does_not_need(
     provider: str,
 ) -> None:
-    status, acknowledged, modules = run(
-        RECEIVE.format(
-            path=[str(ROOT / "functions/receive_crm"), str(LAYER)],
-            provider=provider,
-            body=base64.b64encode(recorded(provider)).decode(),
-        )
-    )
+    contract = contract_of(provider)
+    expected = contract.inbound().acknowledge(contract.any_delivery())
 
-    # Unsigned, so refused: what could not be imported would have been trouble of ours (503).
-    assert (status, acknowledged // 100) == (401, 2)
-    assert set(modules) & (FORBIDDEN - RECEIVER_MAY) == set()
+    status, body, kept, modules = handed_in(provider, contract.secret)
+
+    assert (status, body, kept) == (expected.status, expected.body, [provider])
+    assert status // 100 == 2
+    assert modules & (FORBIDDEN - RECEIVER_MAY) == set()
     assert f"centralino.adapters.crm.{provider}" in modules
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_forged_delivery_is_refused_without_wheels(provider: str) -> None:
+    status, _, kept, modules = handed_in(provider, contract_of(provider).other_secret)
+
+    # What could not be imported would have been trouble of ours (503).
+    assert (status, kept) == (401, [])
+    assert modules & (FORBIDDEN - RECEIVER_MAY) == set()

@@ -159,7 +159,11 @@ class TestSalesforce(CrmContract):
             "of another namespace": organisation.replace(b"<Org", b'<Org xmlns=""', 1),
             "deeper": b"<x>" + organisation + b"</x>",
             "second": b"<OrganizationId>00Dxx0000001gPEEAY</OrganizationId>" + organisation,
+            "second, after ours": organisation
+            + b"<OrganizationId>00Dxx0000001gPEEAY</OrganizationId>",
+            "ours twice": organisation * 2,
             "in an entity": b"<OrganizationId>&org;</OrganizationId>",
+            "and then no XML": organisation + b"<ActionId></OrganizationId>",
         }.items():
             yield name, delivery._replace(body=delivery.body.replace(organisation, other))
         doctype = b'<!DOCTYPE x [<!ENTITY org "' + ORGANISATION.encode() + b'">]>'
@@ -325,6 +329,53 @@ def test_fields_within_fields_are_not_taken_for_the_records_own(contract: TestSa
     )
     parsed = contract.inbound().parse(contract.sign(nested, contract.secret))
     assert [hint.record for hint in parsed.hints] == ["003Dn00000ABcdEIAT"]
+
+
+@pytest.mark.parametrize("named", [b"", b"<OrganizationId>00Dxx0000001gPEEAY</OrganizationId>"])
+def test_the_worker_compares_the_organisation_again(contract: TestSalesforce, named: bytes) -> None:
+    organisation = f"<OrganizationId>{ORGANISATION}</OrganizationId>".encode()
+    body = contract.recorded("contact.xml").body.replace(organisation, named)
+    with pytest.raises(PayloadError, match="OrganizationId"):
+        contract.inbound().parse(contract.sign(body, contract.secret))
+
+
+def test_another_organisation_behind_what_the_receiver_reads_is_found_by_the_worker(
+    contract: TestSalesforce,
+) -> None:
+    end = b"</notifications>"
+    late = b"<OrganizationId>00Dxx0000001gPEEAY</OrganizationId>"
+    body = contract.recorded("contact.xml").body.replace(end, b" " * salesforce.HEAD + late + end)
+    delivery = contract.sign(body, contract.secret)
+    crm = contract.inbound()
+    crm.verify(delivery)
+    with pytest.raises(PayloadError, match="OrganizationId"):
+        crm.parse(delivery)
+
+
+def test_a_message_that_is_longer_than_what_the_receiver_reads_is_this_organisations_all_the_same(
+    contract: TestSalesforce,
+) -> None:
+    one = contract.recorded("one_field.xml").body
+    start, rest = one.split(b"<Notification>")
+    notification, end = rest.split(b"</Notification>")
+    many = (b"<Notification>" + notification + b"</Notification>") * 100
+    delivery = contract.sign(start + many + end, contract.secret)
+    assert len(delivery.body) > salesforce.HEAD
+    crm = contract.inbound()
+    crm.verify(delivery)
+    assert len(crm.parse(delivery).hints) == 100
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "iso-8859-1"])
+def test_the_receiver_and_the_worker_read_the_same_whatever_the_encoding(
+    contract: TestSalesforce, encoding: str
+) -> None:
+    declared = encoding.removesuffix("-sig")
+    text = contract.recorded("contact.xml").body.decode().replace("UTF-8", declared)
+    delivery = contract.sign(text.encode(encoding), contract.secret)
+    crm = contract.inbound()
+    crm.verify(delivery)
+    assert [hint.record for hint in crm.parse(delivery).hints] == ["003Dn00000ABcdEIAT"]
 
 
 def test_who_does_not_know_the_secret_has_no_xml_read() -> None:
