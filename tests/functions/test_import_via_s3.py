@@ -8,13 +8,18 @@ import io
 import random
 import tracemalloc
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from centralino.domain.errors import NotFoundError, PayloadError, UnavailableError
+from centralino.domain.errors import (
+    NotFoundError,
+    PayloadError,
+    RejectedError,
+    UnavailableError,
+)
 from centralino.entry.chunk import ChunkTools, apply_chunk
 from centralino_cli import s3_import
 from centralino_cli.export_file import open_export
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from centralino.application.import_chunk import Chunk
+    from centralino.ports.store import ContactStore
     from tests.support.command_line import Outcome
 
 HEADER = "Record ID,First Name,Last Name,Phone Number,Last Modified Date"
@@ -311,6 +317,68 @@ def test_a_piece_of_a_tenant_that_is_gone_is_dropped_and_of_a_file_that_is_gone_
     yard.line.office.tenants().close()
     apply_chunk(message, yard.tools)
     assert yard.line.office.contacts().count() == 0
+
+
+def test_a_piece_that_comes_again_when_its_import_has_ended_is_done(yard: Yard) -> None:
+    file = yard.write(person(1))
+    yard.run(file, "--no-wait")
+    [message] = yard.sqs.messages
+    yard.run(file)
+    assert not [key for key in yard.objects.files if key.endswith("source.csv")]
+    before = dict(yard.objects.files)
+    apply_chunk(message, yard.tools)
+    assert yard.objects.files == before
+    with pytest.raises(NotFoundError):
+        apply_chunk({**message, "start": message["start"] + 1}, yard.tools)
+
+
+def test_a_bucket_that_forbids_what_is_not_there_makes_no_dead_letter_of_such_a_piece(
+    yard: Yard,
+) -> None:
+    file = yard.write(person(1))
+    yard.run(file, "--no-wait")
+    [message] = yard.sqs.messages
+    yard.run(file)
+    yard.objects.faults = [RejectedError("permissions")]
+    apply_chunk(message, yard.tools)
+    yard.objects.faults = [RejectedError("permissions")] * 2
+    with pytest.raises(RejectedError):
+        apply_chunk(message, yard.tools)
+
+
+def test_a_function_that_is_about_to_end_leaves_the_rest_of_a_piece_to_the_next_one(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_import.cut, "__defaults__", (100_000,))
+    yard.run(yard.write(*(person(record) for record in range(150))), "--no-wait")
+    [message] = yard.sqs.messages
+    contacts = yard.line.office.contacts()
+    with pytest.raises(UnavailableError, match="time"):
+        apply_chunk(message, yard.tools, has_time=lambda _: not contacts.count())
+    assert contacts.count() == 99
+    assert not [key for key in yard.objects.files if "/results/" in key]
+    apply_chunk(message, yard.tools)
+    assert contacts.count() == 150
+
+
+def test_a_store_that_does_not_answer_keeps_no_function_until_its_end(yard: Yard) -> None:
+    yard.run(yard.write(person(1)), "--no-wait")
+    [message] = yard.sqs.messages
+    waited: list[float] = []
+
+    def contacts(tenant: str) -> ContactStore:
+        store = yard.tools.contacts(tenant)
+
+        def fail(*_: object, **__: object) -> NoReturn:
+            raise UnavailableError("timeout")
+
+        store.save = fail  # type: ignore[method-assign]
+        return store
+
+    tools = yard.tools._replace(contacts=contacts, pause=waited.append)
+    with pytest.raises(UnavailableError, match="time"):
+        apply_chunk(message, tools, has_time=lambda _: len(waited) < 2)
+    assert len(waited) == 2
 
 
 def test_no_log_holds_a_number_or_a_name(yard: Yard, capsys: pytest.CaptureFixture[str]) -> None:

@@ -192,6 +192,41 @@ def test_without_time_nothing_is_asked_and_the_message_is_sent_again(worker: Wor
     assert worker.queue.sent[1:] == [(message, 0)]
 
 
+def test_a_function_that_is_about_to_end_asks_nothing_and_sends_the_message_again(
+    worker: Worker,
+) -> None:
+    worker.crm.put("1")
+    [message] = worker.dispatch()
+    apply_sync(message, None, worker.tools, has_time=lambda _: False)
+    assert worker.crm.asked == []
+    assert worker.queue.sent[1:] == [(message, 0)]
+
+
+def test_a_worker_that_is_behind_does_one_run_of_all_that_wait_and_then_the_next(
+    worker: Worker,
+) -> None:
+    worker.crm.put("1")
+    waiting = []
+    for _ in range(4):
+        waiting += worker.dispatch()
+        worker.stores.now_s += 900
+    assert len(waiting) == 4
+    for message in waiting:
+        apply_sync(message, None, worker.tools)
+        worker.stores.now_s += 1
+    assert worker.crm.asked == ["modified"]
+    [message] = worker.dispatch()
+    apply_sync(message, None, worker.tools)
+    assert worker.crm.asked == ["modified", "modified", "deleted"]
+
+
+def test_a_message_of_the_version_before_begins_a_run_too(worker: Worker) -> None:
+    [message] = worker.dispatch()
+    del message["asked_ms"]
+    apply_sync(message, None, worker.tools)
+    assert worker.crm.asked == ["modified"]
+
+
 def test_a_message_is_not_done_before_the_rest_is_safe(worker: Worker) -> None:
     for record in range(7):
         worker.crm.put(str(record))

@@ -72,6 +72,8 @@ class Office:
         run: str,
         *,
         until_s: float = float("inf"),
+        has_time: Callable[[float], bool] = lambda _: True,
+        asked_ms: int = 0,
         renew: Callable[[], MemoryCrm] | None = None,
     ) -> Part:
         return sync_crm(
@@ -82,6 +84,8 @@ class Office:
             run,
             now=self.now,
             until_s=until_s,
+            has_time=has_time,
+            asked_ms=asked_ms,
             renew=renew,
         )
 
@@ -563,6 +567,140 @@ def test_a_worker_that_is_killed_anywhere_loses_no_record_and_counts_no_contact_
     assert requests > 15
 
 
+# --- slow and busy CRMs --------------------------------------------------------------------------
+
+
+def hide(office: Office, count: int, *, gone: int = 0) -> None:
+    """Let us hold what the CRM has and doesn't list, and some that it has no more."""
+    for place in range(count):
+        office.crm.put(f"h{place}", f"Hidden {place}", at_ms=office.now_ms() - DAY_MS)
+    for place in range(gone):
+        office.contacts.save(Contact(f"memory:g{place}", 1, last_name="Gone"), {})
+    for contact in office.crm.records.values():
+        office.contacts.save(contact._replace(version=1), {})
+    listed = office.crm.modified_since
+    office.crm.modified_since = (  # type: ignore[method-assign]
+        lambda since_ms, cursor="": listed(since_ms + 10**15, cursor)
+    )
+
+
+def fetched(office: Office) -> list[str]:
+    return [asked for asked in office.crm.asked if asked.startswith("fetch")]
+
+
+def test_a_sweep_of_a_slow_crm_stops_in_time_and_asks_for_each_contact_once(
+    office: Office,
+) -> None:
+    hide(office, 30, gone=5)
+    office.crm.before = lambda: office.later(10_000)
+    done = False
+    while not done:
+        began = office.now()
+        done = office.part("r", until_s=began + 20).done
+        assert office.now() - began <= 30
+        assert len(office.crm.asked) < 60
+    assert len(fetched(office)) == len(set(fetched(office))) == 35
+    assert office.held() == office.there()
+    assert office.state.removed == 5
+
+
+def test_a_crm_that_stops_a_sweep_again_and_again_is_asked_for_each_contact_once(
+    office: Office,
+) -> None:
+    hide(office, 20, gone=3)
+    allowed = [4]
+    answered: list[str] = []
+
+    def before() -> None:
+        if not allowed[0]:
+            allowed[0] = 4
+            raise ThrottledError("throttled", retry_after_s=60)
+        allowed[0] -= 1
+        answered.append(office.crm.asked[-1])
+
+    office.crm.before = before
+    while not (part := office.part("r")).done:
+        assert part.again_s == 60
+        office.later(part.again_s * 1000)
+        assert len(answered) < 50
+    answered = [asked for asked in answered if asked.startswith("fetch")]
+    assert len(answered) == len(set(answered)) == 23
+    assert office.held() == office.there()
+
+
+def test_a_crm_that_fails_now_and_then_in_a_sweep_is_not_given_up(office: Office) -> None:
+    hide(office, 2 * ATTEMPTS)
+    office.crm.faults = [None]
+    for _ in range(2 * ATTEMPTS):
+        office.crm.faults += [None, UnavailableError("timeout")]
+    while not (part := office.part("r")).done:
+        office.later(part.again_s * 1000)
+    assert office.state.problem == ""
+    assert office.held() == office.there()
+
+
+def test_a_slow_store_stops_a_page_in_time_and_the_next_process_goes_on_behind_it(
+    office: Office,
+) -> None:
+    for record in range(9):
+        office.crm.put(str(record), at_ms=office.now_ms() - DAY_MS + record)
+    office.crm.put("3#4", at_ms=office.now_ms() - DAY_MS)
+    call = office.stores.client.call
+
+    def slowly(operation: str, payload: dict[str, object], **kw: float) -> object:
+        if operation == "TransactWriteItems" and "#C#" in str(payload):
+            office.later(20_000)
+        return call(operation, payload, **kw)
+
+    office.stores.client.call = slowly  # type: ignore[method-assign,assignment]
+    parts, done = 0, False
+    while not done:
+        end = office.now() + 60
+        done = office.part("r", has_time=lambda s, end=end: end - office.now() > s).done  # type: ignore[misc]
+        assert office.now() <= end
+        parts += 1
+        assert parts < 20
+    assert parts > 2
+    assert office.held() == {key: name for key, name in office.there().items() if "#" not in key}
+    assert office.state.read == 10
+    assert drift(office.state) == {"imported": 9, "rejected": 1}
+
+
+def test_deletions_that_a_slow_crm_does_not_date_are_each_asked_for_once(office: Office) -> None:
+    for record in range(8):
+        office.crm.put(str(record))
+    office.sync()
+    for record in (1, 4, 6):
+        del office.crm.records[str(record)]
+    office.crm.gone = dict.fromkeys(map(str, range(8)), 0)
+    office.crm.deleted_since = (  # type: ignore[method-assign]
+        lambda since_ms, cursor="": MemoryCrm.deleted_since(office.crm, 0 * since_ms, cursor)
+    )
+    office.crm.before = lambda: office.later(25_000)
+    parts = 0
+    while not office.part("r", until_s=office.now() + 20).done:
+        parts += 1
+        assert parts < 30
+    assert len(fetched(office)) == len(set(fetched(office))) == 8
+    assert office.held() == office.there()
+    assert office.state.removed == 3
+
+
+def test_nothing_is_written_of_a_sweep_whose_tenant_is_being_erased(office: Office) -> None:
+    hide(office, 5)
+    left = [4]
+
+    def before() -> None:
+        left[0] -= 1
+        if not left[0]:
+            office.stores.tenants("acme").close()
+
+    office.crm.before = before
+    assert office.part("r").done
+    items = list(office.stores.dynamo.all_items())
+    assert not [item for item in items if "#M#memory#" in item["pk"]["S"]]
+
+
 # --- everything at once --------------------------------------------------------------------------
 
 
@@ -630,7 +768,8 @@ def test_a_connection_is_due_unless_its_run_moves_or_its_crm_is_to_be_left_alone
 def test_a_message_says_whose_connection_it_is_and_nothing_else(office: Office) -> None:
     sent: list[object] = []
     dispatch_syncs(office.links.list(), sent.append, lambda: "new", now_ms=office.now_ms())
-    assert sent == [{"v": 1, "kind": "sync", "tenant": "acme", "provider": "memory", "run": "new"}]
+    whose = {"v": 1, "kind": "sync", "tenant": "acme", "provider": "memory", "run": "new"}
+    assert sent == [{**whose, "asked_ms": office.now_ms()}]
 
 
 def test_numbers_of_a_synced_contact_are_read_in_the_tenants_country(office: Office) -> None:

@@ -36,7 +36,8 @@ def dispatch_syncs(
     sent = 0
     for link in connections:
         if is_due(link, now_ms):
-            send(sync_message(link.tenant, link.provider, link.state.run or new_run()))
+            run = link.state.run or new_run()
+            send(sync_message(link.tenant, link.provider, run, now_ms))
             sent += 1
     return sent
 
@@ -48,6 +49,20 @@ def is_due(link: StoredConnection, now_ms: int) -> bool:
     return not link.state.run or now_ms - link.state.moved_ms >= STALLED_MS
 
 
-def sync_message(tenant: str, provider: str, run: str) -> Mapping[str, object]:
-    """Return the worker's message to go on with a run, or to begin it."""
-    return {"v": 1, "kind": "sync", "tenant": tenant, "provider": provider, "run": run}
+def sync_message(tenant: str, provider: str, run: str, asked_ms: int) -> Mapping[str, object]:
+    """Return the worker's message to go on with a run, or to begin it.
+
+    Args:
+        tenant: the tenant's id.
+        provider: the CRM.
+        run: the run's id.
+        asked_ms: when it was asked for; a worker that is behind does one of all that wait.
+    """
+    return {
+        "v": 1,
+        "kind": "sync",
+        "tenant": tenant,
+        "provider": provider,
+        "run": run,
+        "asked_ms": asked_ms,
+    }

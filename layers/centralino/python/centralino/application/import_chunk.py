@@ -16,21 +16,25 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from centralino.application.apply_hints import OUT_OF_TIME
 from centralino.application.csv_rows import piece_rows
 from centralino.application.import_contacts import import_contacts
 from centralino.application.map_row import Calendar, NumberColumn, RowMap, TimeColumn
-from centralino.domain.errors import PayloadError
+from centralino.domain.errors import NotFoundError, PayloadError, RejectedError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from centralino.application.import_contacts import Fate
-    from centralino.ports.bulk import BulkWriter
+    from centralino.domain.contact import Contact
+    from centralino.ports.bulk import BulkWriter, Written
     from centralino.ports.objects import Objects
 
     Prepare = Callable[[Mapping[str, str]], Mapping[str, str]]
 
 VERSION = 1
+# What a batch of contacts may take, and the files about the piece behind it.
+BATCH_S = 15.0
 REJECTED_HEADER = ("rejected row", "rejected because")
 NUMBERS_HEADER = ("row", "contact", "number", "problem")
 
@@ -121,6 +125,16 @@ def read_manifest(body: bytes, prepare: Callable[[str], Prepare | None]) -> Mani
     return Manifest(**{**fields, "columns": row_map})
 
 
+def is_done(objects: Objects, tenant: str, import_id: str, chunk: Chunk) -> bool:
+    """Tell whether a piece was imported; its message may come again when the file is long gone."""
+    try:
+        objects.read(result_key(tenant, import_id, "results", chunk.start))
+    except (NotFoundError, RejectedError):
+        # S3 answers who may not list a bucket that a file which isn't there is forbidden.
+        return False
+    return True
+
+
 def import_chunk(  # noqa: PLR0913, PLR0917 - what an import depends on
     objects: Objects,
     manifest: Manifest,
@@ -128,6 +142,7 @@ def import_chunk(  # noqa: PLR0913, PLR0917 - what an import depends on
     tenant: str,
     import_id: str,
     chunk: Chunk,
+    has_time: Callable[[float], bool] = lambda _: True,
 ) -> Mapping[str, int]:
     """Import a piece; return how many rows had which outcome.
 
@@ -140,11 +155,13 @@ def import_chunk(  # noqa: PLR0913, PLR0917 - what an import depends on
         tenant: the tenant's id.
         import_id: the import's.
         chunk: the piece.
+        has_time: whether this process has so many seconds left.
 
     Raises:
         NotFoundError: the file is gone.
         PayloadError: the piece is none of a CSV file.
-        UnavailableError: the bucket or the store doesn't answer.
+        UnavailableError: the bucket or the store doesn't answer, or the time is over; what was
+            written until then stays.
     """
     body = objects.read(place_of(tenant, import_id, "source.csv"), chunk.start, chunk.end)
     report = _Report(manifest)
@@ -156,7 +173,7 @@ def import_chunk(  # noqa: PLR0913, PLR0917 - what an import depends on
             piece_rows(body.decode(), manifest.delimiter, chunk.row, manifest.names),
             manifest.columns,
             calendar,
-            [writer],
+            [_InTime(writer, has_time)],
             report,
             piece=True,
         )
@@ -169,6 +186,20 @@ def import_chunk(  # noqa: PLR0913, PLR0917 - what an import depends on
     result = json.dumps(report.counts).encode()
     objects.write(result_key(tenant, import_id, "results", chunk.start), result, new=True)
     return report.counts
+
+
+class _InTime:
+    """Writes for as long as there is time; a BulkWriter."""
+
+    def __init__(self, writer: BulkWriter, has_time: Callable[[float], bool]) -> None:
+        self.batch_size = writer.batch_size
+        self._writer = writer
+        self._has_time = has_time
+
+    def write(self, contacts: Sequence[Contact]) -> Sequence[Written]:
+        if not self._has_time(BATCH_S):
+            raise UnavailableError(OUT_OF_TIME, retry_after_s=0.0)
+        return self._writer.write(contacts)
 
 
 class _Report:

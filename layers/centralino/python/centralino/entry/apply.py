@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from centralino.ports.store import ContactStore
 
     # Does what one kind of message asks for, while it has time; raises UnavailableError for what
-    # may pass, any other of our errors for what won't.
-    Kind = Callable[[Mapping[str, Any], Callable[[], bool]], "Report"]
+    # may pass, any other of our errors for what won't. Time is what `MARGIN_S` says, or as many
+    # seconds as it asks for.
+    Kind = Callable[[Mapping[str, Any], Callable[..., bool]], "Report"]
 
 
 # After this many receives the queue moves a message to the dead-letter queue; `template.yaml` says
@@ -52,8 +53,9 @@ LONGEST_WAIT_S = 6 * 3_600.0
 LONGEST_DELAY_S = 900
 # A message that asks us to slow down is put off for this long in all; then somebody has to look.
 PUT_OFF_S = 3 * 86_400
-# Less than this left of the function's time: the next one has all of it.
-MARGIN_S = 30.0
+# Less than this left of the function's time: the next one has all of it. As much as a page of a
+# reconciliation may take.
+MARGIN_S = 45.0
 MAX_PROBLEMS = 5
 # A container may serve thousands of tenants; each connection may hold an open one to its CRM.
 MAX_LINKS = 100
@@ -109,11 +111,13 @@ class Worker:
             NotDoneError: it is to come back.
         """
         message: Mapping[str, Any] = {}
+
+        def has_time(margin_s: float = MARGIN_S) -> bool:
+            return lambda_context.get_remaining_time_in_millis() > margin_s * 1000
+
         try:
             message = _message_of(record.body)
-            report = self._do(
-                message, lambda: lambda_context.get_remaining_time_in_millis() > MARGIN_S * 1000
-            )
+            report = self._do(message, has_time)
         except UnavailableError as error:
             report = Report({"failed": 1}, error=error)
         except CentralinoError as error:
@@ -130,7 +134,7 @@ class Worker:
             self._wait(record, 0)
             raise NotDoneError("problems")
 
-    def _do(self, message: Mapping[str, Any], has_time: Callable[[], bool]) -> Report:
+    def _do(self, message: Mapping[str, Any], has_time: Callable[..., bool]) -> Report:
         kind = self._kinds.get(str(message.get("kind")))
         if kind is None or message.get("v") != VERSION:
             raise PayloadError("v, kind", f"{VERSION} and one of {', '.join(self._kinds)}")
@@ -320,17 +324,17 @@ def _connected(tenant: str, provider: str, country: str) -> Crm | None:
         return None
 
 
-def _sync(message: Mapping[str, Any], _has_time: Callable[[], bool]) -> Report:
+def _sync(message: Mapping[str, Any], has_time: Callable[..., bool]) -> Report:
     from centralino.entry.sync import apply_sync  # noqa: PLC0415 - most messages are deliveries
 
-    apply_sync(message)
+    apply_sync(message, has_time=has_time)
     return Report()
 
 
-def _chunk(message: Mapping[str, Any], _has_time: Callable[[], bool]) -> Report:
+def _chunk(message: Mapping[str, Any], has_time: Callable[..., bool]) -> Report:
     from centralino.entry.chunk import apply_chunk  # noqa: PLC0415 - most messages are deliveries
 
-    apply_chunk(message)
+    apply_chunk(message, has_time=has_time)
     return Report()
 
 

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from centralino import bootstrap
 from centralino.adapters.exports import known_exports
 from centralino.adapters.store.bulk import StoreWriter
+from centralino.application.apply_hints import OUT_OF_TIME
 from centralino.application.import_chunk import (
+    BATCH_S,
     Chunk,
     import_chunk,
+    is_done,
     place_of,
     read_manifest,
 )
-from centralino.domain.errors import PayloadError
+from centralino.domain.errors import NotFoundError, PayloadError, RejectedError, UnavailableError
 from centralino.entry.observability import emit
 from centralino.entry.sync import metrics_line
 
@@ -53,12 +56,17 @@ class ChunkTools(NamedTuple):
     now: Callable[[], float]
 
 
-def apply_chunk(message: Mapping[str, Any], tools: ChunkTools | None = None) -> None:
+def apply_chunk(
+    message: Mapping[str, Any],
+    tools: ChunkTools | None = None,
+    has_time: Callable[[float], bool] = lambda _: True,
+) -> None:
     """Import one piece of a file.
 
     Args:
         message: `import_chunk`'s `chunk_message`.
         tools: what it works with; the container's own if left out.
+        has_time: whether the function has so many seconds left.
 
     Raises:
         PayloadError: that is no such message, or no such file.
@@ -74,9 +82,20 @@ def apply_chunk(message: Mapping[str, Any], tools: ChunkTools | None = None) -> 
     settings = tools.tenants(tenant).settings()
     if settings is None:
         return
-    writer = StoreWriter(tools.contacts(tenant), settings.line, tools.pause)
-    manifest = _manifest(tools.objects, tenant, import_id)
-    counts = import_chunk(tools.objects, manifest, writer, tenant, import_id, chunk)
+
+    def pause(seconds: float) -> None:
+        if not has_time(BATCH_S):
+            raise UnavailableError(OUT_OF_TIME, retry_after_s=0.0)
+        tools.pause(seconds)
+
+    writer = StoreWriter(tools.contacts(tenant), settings.line, pause)
+    try:
+        manifest = _manifest(tools.objects, tenant, import_id)
+        counts = import_chunk(tools.objects, manifest, writer, tenant, import_id, chunk, has_time)
+    except (NotFoundError, RejectedError):
+        if is_done(tools.objects, tenant, import_id, chunk):
+            return
+        raise
     rows = sum(count for name, count in counts.items() if name != "unindexed_numbers")
     emit(
         metrics_line(

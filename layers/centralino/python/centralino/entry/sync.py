@@ -57,7 +57,10 @@ class SyncTools(NamedTuple):
 
 
 def apply_sync(
-    message: Mapping[str, Any], until_s: float | None = None, tools: SyncTools | None = None
+    message: Mapping[str, Any],
+    until_s: float | None = None,
+    tools: SyncTools | None = None,
+    has_time: Callable[[float], bool] = lambda _: True,
 ) -> None:
     """Do a part of a run, and see to it that the rest is done.
 
@@ -65,12 +68,15 @@ def apply_sync(
         message: `dispatch_syncs`' `sync_message`.
         until_s: when the worker has no more time, seconds since 1970; else a part takes 20 s.
         tools: what it works with; the container's own if left out.
+        has_time: whether the function has so many seconds left.
 
     Raises:
         UnavailableError: our own store or queue doesn't answer: the message is to come again.
     """
     tools = tools or _tools()
     tenant, provider, run = message["tenant"], message["provider"], message["run"]
+    # Messages of the version before don't say.
+    asked_ms = int(message.get("asked_ms") or 0)
     started = tools.now()
     settings = tools.tenants(tenant).settings()
     if settings is None:
@@ -93,11 +99,14 @@ def apply_sync(
         run,
         now=tools.now,
         until_s=started + PART_S if until_s is None else until_s,
+        has_time=has_time,
+        asked_ms=asked_ms,
         renew=renew,
     )
     if not part.done:
         # A new message: to come again is what failures are counted by.
-        tools.queue.send(sync_message(tenant, provider, run), delay_s=int(part.again_s))
+        again = sync_message(tenant, provider, run, asked_ms)
+        tools.queue.send(again, delay_s=int(part.again_s))
     emit(_line(tenant, provider, part, started, tools.now()))
 
 

@@ -21,7 +21,9 @@ class SyncState(NamedTuple):
         full: whether the run lists everything, and sweeps what the CRM no longer has.
         stage: what the run reads: `modified`, `deleted` or `sweep`.
         cursor: the stage's next page.
-        page: pages of the stage that are done.
+        page: pages of the stage that are done; those of a sweep are counted on from the stage
+            before, for what a part of one met is noted like a page.
+        reached: the last contact that is done of a page that isn't; empty if none is.
         since_ms: the run asks for what changed at or after this.
         newest_ms: the newest change that the run has met, by the CRM's clock.
         started_ms: when the run began.
@@ -49,6 +51,7 @@ class SyncState(NamedTuple):
     stage: str = ""
     cursor: str = ""
     page: int = 0
+    reached: str = ""
     since_ms: int = 0
     newest_ms: int = 0
     started_ms: int = 0
