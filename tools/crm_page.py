@@ -29,7 +29,7 @@ def slugs() -> list[str]:
 def providers() -> str:
     """Return the table of all CRMs."""
     lines = [
-        "| CRM | in URLs | what is used of it | live search | reconciled | deletions | recorded |",
+        "| CRM | in URLs | what is used of it | live search | reconciled | deletions | samples |",
         "|---|---|---|---|---|---|---:|",
     ]
     for slug in slugs():
@@ -40,7 +40,7 @@ def providers() -> str:
         able = [_yes(kind.searches), _yes(kind.reads), _yes(kind.lists_deletions)]
         if slug == "generic":
             able = ["if it offers it"] * 3
-        cells = [name, f"`{slug}`", what, *able, str(len(_recorded(slug)))]
+        cells = [name, f"`{slug}`", what, *able, str(len(_samples(slug)))]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -61,11 +61,11 @@ def settings(slug: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def recorded() -> str:
-    """Return the table of recorded deliveries and where each was seen."""
+def samples() -> str:
+    """Return the table of sample deliveries and where each is from."""
     lines = ["| CRM | delivery | event in the URL | where it is from |", "|---|---|---|---|"]
     for slug in slugs():
-        for entry in _recorded(slug):
+        for entry in _samples(slug):
             event = f"`{entry['event']}`" if entry.get("event") else ""
             source = entry["from"].replace("|", "\\|")
             lines.append(f"| {slug} | `{entry['file']}` | {event} | {source} |")
@@ -76,7 +76,7 @@ def _module(slug: str) -> ModuleType:
     return importlib.import_module(f"centralino.adapters.crm.{slug}")
 
 
-def _recorded(slug: str) -> list[dict[str, str]]:
+def _samples(slug: str) -> list[dict[str, str]]:
     entries: list[dict[str, str]] = json.loads((DATA / slug / "deliveries.json").read_text())
     return entries
 

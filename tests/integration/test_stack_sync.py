@@ -17,7 +17,7 @@ from centralino.adapters.web import HttpWeb, Reach
 from centralino_cli.desk import Desk
 from centralino_cli.main import app
 from tests.support.crm import Person
-from tests.support.crm.hubspot import TOKEN, FakeHubspot
+from tests.support.crm.hubspot import PORTAL, TOKEN, FakeHubspot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +98,8 @@ def test_what_a_crm_has_is_found_by_calls_after_the_schedule_has_run(
         for place in range(1, 8):
             number = f"+39 06 77{place:05d}"
             fake.save(Person(fake.record(place), number, day_ago_ms, last_name=f"Sincro{place}"))
-        where = ("--set", f"base_url={fake.url}", "--set", "allow_private=true")
+        account = (f"base_url={fake.url}", f"portal_id={PORTAL}", "allow_private=true")
+        where = [word for setting in account for word in ("--set", setting)]
         operator.run("crm", "connect", "hubspot", *where, "--secrets", secrets)
         try:
             answer = functions.invoke(FunctionName=dispatcher, Payload=b"{}")["Payload"].read()

@@ -41,6 +41,7 @@ from tests.support.crm import (
     Fault,
     LoopbackWeb,
     Person,
+    Reply,
     answering,
     drip,
     failing,
@@ -686,6 +687,22 @@ class CrmContract(ABC):
         assert asking.fetch(record) is not None
         fake.delete(record, NOW_MS + 1000)
         assert asking.fetch(record) is None
+
+    @only(_reads)
+    @pytest.mark.parametrize(
+        "body",
+        [b"", b"404 page not found", b"404", b"<html><h1>404 Not Found</h1></html>", b"[]"],
+        ids=["nothing", "words", "a number", "a page", "a list"],
+    )
+    def test_a_404_of_a_proxy_is_never_taken_for_an_absent_record(
+        self, fake: FakeCrm, asking: Crm, body: bytes
+    ) -> None:
+        record = fake.record(1)
+        fake.save(Person(record, NUMBER, NOW_MS))
+        fake.fault = Fault(Reply(404, body, "text/html"))
+        with pytest.raises(UnavailableError) as caught:
+            asking.fetch(record)
+        self.is_silent(caught.value)
 
     @only(_reads)
     @pytest.mark.parametrize(

@@ -83,13 +83,16 @@ class FakeEspo(FakeCrm):
         _, _, rest = request.path.partition("/api/v1/")
         entity, _, record = rest.partition("/")
         if entity not in self.records:
-            return reply({}, 404)
+            return _not_found(f"Controller {entity} does not exist.")
         if entity in self.forbidden:
             return reply({}, 403)
-        if not record:
-            return self._list(entity, request)
+        return self._read(entity, record) if record else self._list(entity, request)
+
+    def _read(self, entity: str, record: str) -> Reply:
         found = self.records[entity].get(record)
-        return reply({**found, "deleted": False}) if found else reply({}, 404)
+        if not found:
+            return _not_found(f"Record {record} does not exist.")
+        return reply({**found, "deleted": False})
 
     def _list(self, entity: str, request: Request) -> Reply:
         words = parse_qsl(urlsplit(request.target).query, keep_blank_values=True)
@@ -117,6 +120,11 @@ class FakeEspo(FakeCrm):
             for one in found[: min(size, self.page_size)]
         ]
         return reply({"total": len(found), "list": shown})
+
+
+def _not_found(reason: str) -> Reply:
+    """Say it as the API does: nothing but a header."""
+    return Reply(404, b"", "application/json", {"X-Status-Reason": reason})
 
 
 def _holds(one: dict[str, Any], condition: dict[str, Any]) -> bool:

@@ -14,6 +14,7 @@ import phonenumbers
 
 from tests.support.crm import FakeCrm, Person, Reply, Request, reply
 
+PORTAL = "62515"
 TOKEN = "pat-eu1-11112222-3333-4444-5555-666677778888"
 PROPERTIES = {
     "contacts": {
@@ -49,6 +50,7 @@ class FakeHubspot(FakeCrm):
     """The API.
 
     Attributes:
+        portal: the account's number.
         keeps_zero: whether the calculated number of an Italian line keeps its 0.
         forbidden: objects that the token has no scope for.
         merged: id -> the id of the record that it was merged into.
@@ -56,6 +58,7 @@ class FakeHubspot(FakeCrm):
 
     def __init__(self, *, keeps_zero: bool = True, forbidden: tuple[str, ...] = ()) -> None:
         super().__init__()
+        self.portal = PORTAL
         self.keeps_zero = keeps_zero
         self.forbidden = forbidden
         self.merged: dict[str, str] = {}
@@ -90,10 +93,15 @@ class FakeHubspot(FakeCrm):
         """Answer one request."""
         if request.headers.get("authorization") != f"Bearer {TOKEN}":
             return reply({"status": "error", "category": "INVALID_AUTHENTICATION"}, 401)
+        if request.path == "/account-info/v3/details":
+            return reply({"portalId": int(self.portal), "accountType": "STANDARD"})
+        return self._answer(request)
+
+    def _answer(self, request: Request) -> Reply:
         head, _, rest = request.path.partition("/crm/v3/objects/")
         objects, _, record = rest.partition("/")
         if head or objects not in self.records:
-            return reply({"status": "error"}, 404)
+            return Reply(404, b"<html><h2>HTTP ERROR 404</h2></html>", "text/html")
         if objects in self.forbidden:
             return reply({"status": "error", "category": "MISSING_SCOPES"}, 403)
         if request.method == "POST" and record == "search":
@@ -106,7 +114,9 @@ class FakeHubspot(FakeCrm):
         record = self.merged.get(record, record)
         stored = self.records[objects].get(record)
         if stored is None or stored.archived_ms:
-            return reply({"status": "error", "category": "OBJECT_NOT_FOUND"}, 404)
+            # Of an id that is a number it says no category.
+            told = {"status": "error", "message": "resource not found"}
+            return reply({**told, "correlationId": "019db0fe-7069-7247-b1c1-4ec6fabc18b4"}, 404)
         wanted = request.query.get("properties", "").split(",")
         return reply(self._shown(objects, record, wanted))
 
@@ -160,6 +170,10 @@ class FakeHubspot(FakeCrm):
             or any(len(group["filters"]) > MAX_FILTERS for group in groups)
             or query.get("limit", 10) > MAX_SEARCH
             or any(one["propertyName"] not in PROPERTIES[objects] for one in every)
+            # Nobody was seen to ask for these by anything else.
+            or any(
+                ("calculated" in one["propertyName"]) != (one["operator"] == "EQ") for one in every
+            )
         )
         if refused:
             return reply({"status": "error", "category": "VALIDATION_ERROR"}, 400)
@@ -181,7 +195,7 @@ class FakeHubspot(FakeCrm):
                 "hs_searchable_calculated_phone_number": "phone",
                 "hs_searchable_calculated_mobile_number": "mobilephone",
             }[name]
-            return self._calculated(stored.properties.get(plain, "")) in one["values"]
+            return bool(one["value"] == self._calculated(stored.properties.get(plain, "")))
         if one["operator"] == "IN":
             # The real one compares lower-case text with lower-case values.
             return stored.properties.get(name, "").lower() in one["values"]

@@ -11,7 +11,7 @@ import pytest
 from centralino.adapters.crm.espocrm import Adapter
 from centralino.domain.errors import CredentialsError, PayloadError, RejectedError, UnavailableError
 from centralino.ports.crm import Connection, Delivery
-from tests.support.crm import Fault, LoopbackWeb, Person, failing
+from tests.support.crm import Fault, LoopbackWeb, Person, Reply, failing
 from tests.support.crm.contract import NOW_MS, NOW_S, NUMBER, URL, CrmContract, search, verified
 from tests.support.crm.espocrm import API_KEY, FakeEspo
 
@@ -215,3 +215,23 @@ class TestEspocrm(CrmContract):
         with pytest.raises(PayloadError) as caught:
             provider(**{"base_url": fake.url, **account}).check()
         assert caught.value.field == field
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            Reply(404, b'{"message":"no Route matched"}'),
+            Reply(404, b"{}"),
+            Reply(404, b" <h1>404 Page Not Found</h1>", headers={"X-Status-Reason": "no"}),
+        ],
+        ids=["a gateway's", "an object", "a page of its own"],
+    )
+    def test_only_the_apis_own_404_says_that_a_record_is_gone(
+        self, fake: FakeEspo, asking: Adapter, answer: Reply
+    ) -> None:
+        fake.fault = Fault(answer)
+        for record in ("a1", "lead-a1", "company-a1"):
+            with pytest.raises(UnavailableError, match="malformed"):
+                asking.fetch(record)
+        fake.fault = None
+        for record in ("a1", "lead-a1", "company-a1"):
+            assert asking.fetch(record) is None

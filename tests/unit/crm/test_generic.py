@@ -17,7 +17,7 @@ from centralino.adapters.crm.generic import Adapter
 from centralino.domain.contact import ContactNumber
 from centralino.domain.errors import CredentialsError, PayloadError, UnavailableError
 from centralino.ports.crm import Connection, Delivery
-from tests.support.crm import LoopbackWeb, Person
+from tests.support.crm import Fault, LoopbackWeb, Person, Reply, failing
 from tests.support.crm.contract import DATA, NOW_MS, NOW_S, NUMBER, URL, CrmContract
 from tests.support.crm.generic import ACCOUNT, TOKEN, FakeErp
 
@@ -325,3 +325,18 @@ class TestGeneric(CrmContract):
     ) -> None:
         fake.people["2"] = Person("1", NUMBER, NOW_MS)
         assert asking.fetch("2") is None
+
+    @pytest.mark.parametrize("answer", [Reply(410), Reply(404, b"{}")], ids=["410", "404"])
+    def test_a_contact_is_gone_by_410_or_by_404_with_json(
+        self, fake: FakeErp, asking: Adapter, answer: Reply
+    ) -> None:
+        fake.fault = Fault(answer)
+        assert asking.fetch("1") is None
+
+    def test_an_address_that_answers_404_with_a_page_is_told_when_connecting(
+        self, fake: FakeErp, asking: Adapter
+    ) -> None:
+        fake.faults = [Fault(), failing(404)]
+        with pytest.raises(PayloadError) as caught:
+            asking.check()
+        assert caught.value.field == "account.contact_path"

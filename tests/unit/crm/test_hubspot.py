@@ -15,8 +15,8 @@ from centralino.adapters.crm.hubspot import Adapter
 from centralino.adapters.exports.hubspot import COLUMNS
 from centralino.application.map_row import Calendar, map_row
 from centralino.domain.errors import CredentialsError, PayloadError, RejectedError, UnavailableError
-from centralino.ports.crm import Connection, Delivery
-from tests.support.crm import Fault, LoopbackWeb, Person, failing
+from centralino.ports.crm import Connection, Delivery, Parsed
+from tests.support.crm import Fault, LoopbackWeb, Person, answering, failing
 from tests.support.crm.contract import (
     DATA,
     NOW_MS,
@@ -27,7 +27,7 @@ from tests.support.crm.contract import (
     search,
     verified,
 )
-from tests.support.crm.hubspot import TOKEN, FakeHubspot
+from tests.support.crm.hubspot import PORTAL, TOKEN, FakeHubspot
 
 if TYPE_CHECKING:
     from centralino.domain.contact import Contact
@@ -56,13 +56,20 @@ def signed_old(version: str, signature: str, body: bytes, *, method: str = "POST
 
 
 def provider(**account: str) -> Adapter:
+    account = {"portal_id": PORTAL, **account}
     return Adapter(Connection("hubspot", account, {"webhook_secrets": [VENDORS], "token": TOKEN}))
+
+
+def event(kind: str, record: object, **fields: object) -> dict[str, object]:
+    """Return an event of the account that is connected."""
+    return {"portalId": int(PORTAL), "subscriptionType": kind, "objectId": record, **fields}
 
 
 class TestHubspot(CrmContract):
     adapter = Adapter
     secret = SECRET
     other_secret = "9e0d0000-1111-4e5e-9999-ddddeeeeffff"
+    account = {"portal_id": PORTAL}  # noqa: RUF012 - a table
     secrets = {"token": TOKEN}  # noqa: RUF012 - a table
     signature_headers = ("x-hubspot-signature-v3", "x-hubspot-request-timestamp")
     window_s = 300.0
@@ -76,22 +83,18 @@ class TestHubspot(CrmContract):
 
     def event_of(self, kind: str, person: Person, at_ms: int) -> tuple[bytes, str]:
         kinds = {"created": "creation", "changed": "propertyChange", "deleted": "deletion"}
-        event = {
-            "subscriptionType": f"contact.{kinds[kind]}",
-            "objectId": int(person.record),
-            "occurredAt": at_ms,
-        }
-        return json.dumps([event]).encode(), ""
+        told = event(f"contact.{kinds[kind]}", int(person.record), occurredAt=at_ms)
+        return json.dumps([told]).encode(), ""
 
     def batch_with_a_bad_entry(self) -> tuple[bytes, tuple[str, ...]]:
-        good = {"subscriptionType": "contact.creation", "occurredAt": 1}
         events = [
-            {**good, "objectId": 1},
-            {**good, "objectId": "x' OR 1=1"},
+            event("contact.creation", 1),
+            event("contact.creation", "x' OR 1=1"),
             None,
-            {**good, "subscriptionType": "deal.creation", "objectId": 2},
-            {"subscriptionType": "contact.merge", "objectId": 3, "mergedObjectIds": [4, "5#"]},
-            {**good, "objectId": 6},
+            event("deal.creation", 2),
+            event("contact.merge", 3, mergedObjectIds=[4, "5#"]),
+            {**event("contact.creation", 5), "portalId": None},
+            event("contact.creation", 6),
         ]
         return json.dumps(events).encode(), ("1", "6")
 
@@ -130,7 +133,9 @@ class TestHubspot(CrmContract):
                 provider().verify(signed_old(version, signature, sent))
         without = hashlib.sha256(signed).hexdigest()
         with pytest.raises(CredentialsError):
-            Adapter(Connection("hubspot", {}, {})).verify(signed_old(version, without, body))
+            Adapter(Connection("hubspot", {"portal_id": PORTAL}, {})).verify(
+                signed_old(version, without, body)
+            )
 
     def test_an_old_signature_is_refused_where_only_v3_is_wanted(self) -> None:
         good = hashlib.sha256(VENDORS.encode() + b"[]").hexdigest()
@@ -187,18 +192,34 @@ class TestHubspot(CrmContract):
 
     # Events --------------------------------------------------------------------------------------
 
-    def test_events_of_another_account_are_left_out(self) -> None:
-        body = (DATA / "hubspot" / "merge.json").read_bytes()
-        assert provider(portal_id="33").parse(signed_v3(body, VENDORS)).hints
-        parsed = provider(portal_id="62515").parse(signed_v3(body, VENDORS))
-        assert parsed.hints == ()
-        assert len(parsed.problems) == 1
+    def test_events_of_another_account_are_left_out_and_are_no_problem(self) -> None:
+        # One secret signs for whoever has installed the app.
+        for file in ("merge.json", "restore_and_deletions.json"):
+            body = (DATA / "hubspot" / file).read_bytes()
+            assert provider().parse(signed_v3(body, VENDORS)).hints
+            assert provider(portal_id="33").parse(signed_v3(body, VENDORS)) == Parsed(())
+
+    def test_only_our_own_events_of_a_mixed_delivery_count(self) -> None:
+        events = [
+            {**event("contact.privacyDeletion", 1), "portalId": 33},
+            event("contact.deletion", 2, occurredAt=5),
+            {**event("contact.deletion", 3), "portalId": 33},
+        ]
+        parsed = provider().parse(signed_v3(json.dumps(events).encode(), VENDORS))
+        assert [(hint.record, hint.operation) for hint in parsed.hints] == [("2", "deleted")]
+        assert parsed.problems == ()
+
+    @pytest.mark.parametrize("portal", ["", "mine", "62515 ", "*"])
+    def test_without_the_accounts_number_nothing_is_accepted(self, portal: str) -> None:
+        delivery = signed_v3(json.dumps([event("contact.deletion", 1)]).encode(), VENDORS)
+        provider().verify(delivery)
+        with pytest.raises(CredentialsError):
+            provider(portal_id=portal).verify(delivery)
+        # Nor from the queue, if it was accepted while there was one.
+        assert provider(portal_id=portal).parse(delivery) == Parsed(())
 
     def test_an_event_that_is_sent_again_has_the_same_word(self) -> None:
-        first, again = (
-            [{"subscriptionType": "contact.creation", "objectId": 1, "attemptNumber": attempt}]
-            for attempt in (0, 3)
-        )
+        first, again = ([event("contact.creation", 1, attemptNumber=attempt)] for attempt in (0, 3))
         words = [
             provider().parse(signed_v3(json.dumps(events).encode(), VENDORS)).hints[0].delivery
             for events in (first, again)
@@ -206,8 +227,10 @@ class TestHubspot(CrmContract):
         assert words[0] == words[1]
 
     def test_two_properties_that_change_at_one_moment_are_two_events(self) -> None:
-        event = {"subscriptionType": "contact.propertyChange", "objectId": 1, "occurredAt": 5}
-        events = [{**event, "propertyName": name} for name in ("phone", "mobilephone")]
+        events = [
+            event("contact.propertyChange", 1, occurredAt=5, propertyName=name)
+            for name in ("phone", "mobilephone")
+        ]
         parsed = provider().parse(signed_v3(json.dumps(events).encode(), VENDORS))
         assert len({hint.delivery for hint in parsed.hints}) == 2
 
@@ -300,30 +323,78 @@ class TestHubspot(CrmContract):
         row = {f"properties.{name}": text or "" for name, text in answer["properties"].items()}
         row = {**row, "id": answer["id"], "updatedat": answer["updatedAt"]}
         calendar = Calendar(datetime.fromtimestamp(NOW_S, UTC))
-        assert map_row(row, COLUMNS, calendar).contact == contact
+        assert contact is not None
+        # The file doesn't say whose account it is from.
+        assert map_row(row, COLUMNS, calendar).contact == contact._replace(url="")
 
     def test_without_the_scope_for_companies_only_contacts_are_asked_for(self) -> None:
         with FakeHubspot(forbidden=("companies",)) as fake:
             fake.save(Person("101", NUMBER, NOW_MS))
             secrets = {"token": TOKEN, "webhook_secrets": [SECRET]}
-            both = Adapter(Connection("hubspot", {"base_url": fake.url}, secrets), LoopbackWeb())
+            account = {"base_url": fake.url, "portal_id": PORTAL}
+            both = Adapter(Connection("hubspot", account, secrets), LoopbackWeb())
             with pytest.raises(RejectedError, match="permissions"):
                 both.check()
-            account = {"base_url": fake.url, "objects": "contacts", "portal_id": "33"}
+            account["objects"] = "contacts"
             crm = Adapter(Connection("hubspot", account, secrets), LoopbackWeb())
-            assert crm.check() == "HubSpot account 33"
+            assert crm.check() == f"HubSpot account {PORTAL}"
             assert len(search(crm, NUMBER)) == 1
             assert crm.modified_since(0).cursor == ""
 
-    def test_a_contact_links_to_its_page_where_the_account_is_known(
-        self, fake: FakeHubspot
-    ) -> None:
+    def test_a_contact_links_to_its_page(self, fake: FakeHubspot, asking: Adapter) -> None:
         fake.save(Person("101", NUMBER, NOW_MS))
-        account = {"base_url": fake.url, "portal_id": "33"}
-        crm = Adapter(Connection("hubspot", account, {"token": TOKEN}), LoopbackWeb())
-        contact = crm.fetch("101")
+        contact = asking.fetch("101")
         assert contact is not None
-        assert contact.url == "https://app.hubspot.com/contacts/33/record/0-1/101"
+        assert contact.url == "https://app.hubspot.com/contacts/62515/record/0-1/101"
+
+    def test_the_token_of_another_account_is_told_in_one_line(
+        self, fake: FakeHubspot, asking: Adapter
+    ) -> None:
+        fake.portal = "33"
+        with pytest.raises(PayloadError) as caught:
+            asking.check()
+        assert caught.value.field == "account.portal_id"
+        assert caught.value.expected == "33, the account that the token is of"
+
+    @pytest.mark.parametrize("record", ["101", "company-101"])
+    @pytest.mark.parametrize(
+        "told",
+        [
+            {"status": "error", "message": "resource not found", "correlationId": "x"},
+            {"status": "error", "message": "Object not found.", "category": "OBJECT_NOT_FOUND"},
+        ],
+    )
+    def test_both_of_hubspots_own_words_say_that_a_record_is_gone(
+        self, fake: FakeHubspot, asking: Adapter, record: str, told: dict[str, str]
+    ) -> None:
+        fake.fault = answering(json.dumps(told).encode(), 404)
+        assert asking.fetch(record) is None
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            {},
+            {"message": "resource not found"},
+            {"message": "no Route matched with those values"},
+            {"status": "error"},
+            {"status": "error", "message": "resource not found", "category": "VALIDATION_ERROR"},
+        ],
+    )
+    def test_a_404_of_another_api_does_not_say_that_a_contact_is_gone(
+        self, fake: FakeHubspot, asking: Adapter, told: dict[str, str]
+    ) -> None:
+        fake.fault = answering(json.dumps(told).encode(), 404)
+        with pytest.raises(UnavailableError, match="malformed"):
+            asking.fetch("101")
+
+    def test_a_search_asks_for_calculated_numbers_one_by_one(
+        self, fake: FakeHubspot, asking: Adapter
+    ) -> None:
+        # The fake refuses any other way, and a sixth group.
+        for number, groups in ((NUMBER, 5), ("+393471234567", 4), ("+493012345678", 4)):
+            search(asking, number)
+            asked = fake.requests[-2].json()["filterGroups"]
+            assert len(asked) == groups
 
     def test_the_id_of_a_merged_contact_is_gone_though_it_answers(
         self, fake: FakeHubspot, asking: Adapter
@@ -346,6 +417,7 @@ class TestHubspot(CrmContract):
         ("account", "field"),
         [
             ({"portal_id": "mine"}, "account.portal_id"),
+            ({"portal_id": "33"}, "account.portal_id"),
             ({"objects": "contacts,deals"}, "account.objects"),
         ],
     )
@@ -353,7 +425,8 @@ class TestHubspot(CrmContract):
         self, fake: FakeHubspot, account: dict[str, str], field: str
     ) -> None:
         secrets = {"token": TOKEN, "webhook_secrets": [SECRET]}
-        connection = Connection("hubspot", {"base_url": fake.url, **account}, secrets)
+        account = {"base_url": fake.url, "portal_id": PORTAL, **account}
+        connection = Connection("hubspot", account, secrets)
         with pytest.raises(PayloadError) as caught:
             Adapter(connection, LoopbackWeb()).check()
         assert caught.value.field == field

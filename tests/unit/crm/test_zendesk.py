@@ -304,3 +304,24 @@ def test_a_setting_that_can_not_be_right_is_named(
     with pytest.raises(PayloadError) as caught:
         Adapter(Connection("zendesk", account, secrets), LoopbackWeb()).check()
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"message": "no Route matched"}', b"<html>moved</html>", b"null"]
+)
+def test_only_zendesks_own_words_say_that_a_user_is_gone(
+    zendesk: FakeZendesk, status: int, body: bytes
+) -> None:
+    zendesk.fault = answering(body, status)
+    with pytest.raises(UnavailableError) as caught:
+        connect(zendesk).fetch(str(USER))
+    assert caught.value.reason == "malformed"
+
+
+def test_an_endpoint_that_is_not_there_does_not_say_that_a_user_is_gone(
+    zendesk: FakeZendesk,
+) -> None:
+    zendesk.fault = answering(b'{"error": "InvalidEndpoint", "description": "Not found"}', 404)
+    with pytest.raises(UnavailableError, match="malformed"):
+        connect(zendesk).fetch(str(USER))

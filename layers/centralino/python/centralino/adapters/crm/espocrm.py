@@ -3,7 +3,7 @@
 Webhooks: https://docs.espocrm.com/administration/webhooks/
 API: https://docs.espocrm.com/development/api/ and .../api-search-params/
 What these leave open was read in the source (espocrm/espocrm, application/Espo/Core/Webhook and
-Core/Select).
+Core/Select, Core/Api/ErrorOutput).
 """
 
 from __future__ import annotations
@@ -203,6 +203,10 @@ class Adapter(Crm):
             return None
         answer = self._send(f"{entity}/{number}")
         if answer.status == 404:  # noqa: PLR2004 - HTTP's own
+            # Its API says why in a header, and nothing in the body; a proxy's page has no such
+            # header, and Espo's own pages, which do, are not of its API.
+            if "x-status-reason" not in answer.headers or answer.body.lstrip().startswith(b"<"):
+                raise UnavailableError("malformed")
             return None
         found = _entry(expect_success(answer).json())
         return None if found.get("deleted") is True else found

@@ -41,7 +41,7 @@ MAX_CURSOR = 500
 MAX_SIGNATURES = 20
 _WEBHOOK_ID = 200
 _DIGITS = 12
-_ABSENT = (404, 410)
+_NOT_FOUND, _GONE = 404, 410
 _log = logging.getLogger(__name__)
 _OPERATIONS: Mapping[str, Operation] = {
     "contact.created": "changed",
@@ -146,7 +146,12 @@ class Adapter(Crm):
         if not ID_PATTERN.fullmatch(f"{self.slug}:{record}") or record in {".", ".."}:
             return None
         answer = self._ask("contact_path", {"id": record})
-        if answer.status in _ABSENT:
+        if answer.status == _GONE:
+            return None
+        if answer.status == _NOT_FOUND:
+            # A page is a proxy's, or somebody's who is just replacing the system.
+            if not isinstance(answer.json(), dict):
+                raise UnavailableError("malformed")
             return None
         try:
             contact = _contact(expect_success(answer).json(), 0)
@@ -216,7 +221,13 @@ class Adapter(Crm):
 
     def _probe(self) -> None:
         self.modified_since(0)
-        self.fetch("centralino-check")
+        try:
+            self.fetch("centralino-check")
+        except UnavailableError as error:
+            if error.reason != "malformed":
+                raise
+            expected = "a path that answers JSON, with status 404 too where there is no contact"
+            raise PayloadError("account.contact_path", expected) from None
 
     def _page(self, path: str, since_ms: int, cursor: str) -> dict[str, Any]:
         from centralino.domain.moments import from_milliseconds  # noqa: PLC0415 - see the port

@@ -2,7 +2,8 @@
 
 Webhooks: https://developers.hubspot.com/docs/api/webhooks
 Signatures: https://developers.hubspot.com/docs/api/webhooks/validating-requests
-API: https://developers.hubspot.com/docs/api/crm/contacts, .../crm/companies, .../crm/search
+API: https://developers.hubspot.com/docs/api/crm/contacts, .../crm/companies, .../crm/search,
+.../settings/account-information-api
 """
 
 from __future__ import annotations
@@ -80,6 +81,9 @@ _NUMBERS = {
     },
     "companies": {"phone": "switchboard"},
 }
+_OBJECTS_PATH = "/crm/v3/objects"
+_PORTAL = "the account's number, as in its addresses"
+_CALCULATED = ("hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number")
 _MODIFIED = {"contacts": "lastmodifieddate", "companies": "hs_lastmodifieddate"}
 _PROPERTIES = {
     "contacts": ("firstname", "lastname", "company", "hs_lead_status", "hubspot_owner_id"),
@@ -92,15 +96,18 @@ _BUSY = (423, 477)
 class Adapter(Crm):
     """HubSpot.
 
-    Account: `portal_id` (the account's number: events of others are refused, and a contact's page
-    is linked), `objects` (`contacts,companies`; without companies the scope for them isn't
-    needed), `signature` (`v3` to refuse the older ones, which sign no time), `app_url`, `base_url`.
+    One secret signs for every account that has installed an app, so the account's number is all
+    that tells our events from those of others; without it nothing is accepted.
+
+    Account: `portal_id` (that number), `objects` (`contacts,companies`; without companies the scope
+    for them isn't needed), `signature` (`v3` to refuse the older ones, which sign no time),
+    `app_url`, `base_url`.
     Secrets: `webhook_secrets` (the app's client secret), `token` (a private app's access token).
     """
 
     slug = "hubspot"
     needs = {  # noqa: RUF012 - the port's own kind of table
-        "account.portal_id?": "the account's number, as in its addresses",
+        "account.portal_id": _PORTAL,
         "account.objects?": "contacts,companies or one of them",
         "account.signature?": "v3 to refuse signatures without a time",
         "account.base_url?": "the API, https://api.hubapi.com unless told",
@@ -116,6 +123,8 @@ class Adapter(Crm):
 
     def verify(self, delivery: Delivery) -> None:
         """See the port; v3 has a window of five minutes to both sides."""
+        if not self._portal():
+            raise CredentialsError("no account is configured whose events would be ours")
         headers = delivery.headers
         secrets = [
             secret.encode("utf-8", "replace") for secret in self.connection.webhook_secrets()
@@ -141,16 +150,19 @@ class Adapter(Crm):
             raise CredentialsError("the signature is missing or wrong")
 
     def parse(self, delivery: Delivery) -> Parsed:
-        """See the port; in the order of `occurredAt`, for HubSpot sends them in none."""
+        """See the port; in the order of `occurredAt`, for HubSpot sends them in none.
+
+        Events of another account are no trouble of ours, and left out.
+        """
         events = read_json(delivery.body)
         if not isinstance(events, list) or len(events) > MAX_EVENTS:
             raise PayloadError("body", f"a list of at most {MAX_EVENTS} events")
-        portal = self.connection.account.get("portal_id", "")
+        portal = self._portal()
         hints: list[Hint] = []
         problems: list[str] = []
         for place, event in enumerate(events):
             try:
-                hints += tuple(_hints(as_dict(event), portal))
+                hints += tuple(_hints(event, portal))
             except PayloadError as error:
                 problems.append(f"[{place}].{error}")
         return Parsed(tuple(sorted(hints, key=_occurred_at)), tuple(problems))
@@ -162,8 +174,11 @@ class Adapter(Crm):
         if not _ID.fullmatch(number):
             return None
         properties = ",".join(_wanted(objects))
-        answer = self._send("GET", f"{objects}/{number}?properties={properties}")
+        path = f"{_OBJECTS_PATH}/{objects}/{number}?properties={properties}"
+        answer = self._send("GET", path)
         if answer.status == 404:  # noqa: PLR2004 - HTTP's own
+            if not _says_not_found(answer.json()):
+                raise UnavailableError("malformed")
             return None
         found = _object(expect_success(answer).json())
         if found.get("archived") is True or as_text(found["id"]) != number:
@@ -183,10 +198,7 @@ class Adapter(Crm):
         until = monotonic() + timeout_s
         found: list[Contact] = []
         for objects in self._objects():
-            groups = [
-                {"filters": [{"propertyName": name, "operator": "IN", "values": values}]}
-                for name, values in _searched(objects, variants, number)
-            ]
+            groups = [{"filters": [one]} for one in _searched(objects, variants, number)]
             query = {"filterGroups": groups, "properties": _wanted(objects), "limit": FOUND}
             try:
                 results = _results(self._search(objects, query, until - monotonic()))
@@ -219,7 +231,7 @@ class Adapter(Crm):
             "properties": _wanted(objects),
             "limit": PAGE,
         }
-        answer = self._ask("POST", f"{objects}/search", query)
+        answer = self._ask("POST", f"{_OBJECTS_PATH}/{objects}/search", query)
         results = _results(answer)
         contacts = tuple(self._contact(objects, one) for one in results)
         more = bool(as_dict(as_dict(answer).get("paging")).get("next")) and results
@@ -237,17 +249,27 @@ class Adapter(Crm):
             raise PayloadError("secrets.token", "the private app's access token")
         if not self.connection.webhook_secrets():
             raise PayloadError("secrets.webhook_secrets", "the app's client secret")
-        portal = self.connection.account.get("portal_id", "")
-        if portal and not _ID.fullmatch(portal):
-            raise PayloadError("account.portal_id", "the account's number")
+        portal = self._portal()
+        if not portal:
+            raise PayloadError("account.portal_id", _PORTAL)
+        theirs = as_text(as_dict(self._ask("GET", "/account-info/v3/details")).get("portalId"))
+        if not _ID.fullmatch(theirs):
+            raise UnavailableError("malformed")
+        if theirs != portal:
+            raise PayloadError("account.portal_id", f"{theirs}, the account that the token is of")
         for objects in self._objects():
-            _results(self._ask("GET", f"{objects}?limit=1"))
-        return f"HubSpot account {portal}".strip()
+            _results(self._ask("GET", f"{_OBJECTS_PATH}/{objects}?limit=1"))
+        return f"HubSpot account {portal}"
+
+    def _portal(self) -> str:
+        """Return the account's number; empty if it isn't configured, or is none."""
+        portal = self.connection.account.get("portal_id", "")
+        return portal if _ID.fullmatch(portal) else ""
 
     def _search(self, objects: str, query: object, left_s: float) -> object:
         if left_s <= 0:
             raise UnavailableError("timeout")
-        return self._ask("POST", f"{objects}/search", query, left_s)
+        return self._ask("POST", f"{_OBJECTS_PATH}/{objects}/search", query, left_s)
 
     def _objects(self) -> tuple[str, ...]:
         given = self.connection.account.get("objects") or "contacts,companies"
@@ -276,7 +298,7 @@ class Adapter(Crm):
         words = [f"limit={PAGE}", f"archived={str(archived).lower()}"]
         words += [f"properties={','.join(_wanted(objects))}"]
         words += [f"after={after}"] if after else []
-        answer = self._ask("GET", f"{objects}?{'&'.join(words)}")
+        answer = self._ask("GET", f"{_OBJECTS_PATH}/{objects}?{'&'.join(words)}")
         results = _results(answer)
         following = as_text(
             as_dict(as_dict(as_dict(answer).get("paging")).get("next")).get("after")
@@ -308,7 +330,7 @@ class Adapter(Crm):
         ]
         if numbers:
             numbers[0] = numbers[0]._replace(primary=True)
-        portal = self.connection.account.get("portal_id", "")
+        portal = self._portal()
         app = self.connection.account.get("app_url") or "https://app.hubspot.com"
         url = f"{app}/contacts/{portal}/record/{_TYPE_IDS[objects]}/{number}" if portal else ""
         is_person = objects == "contacts"
@@ -343,7 +365,7 @@ class Adapter(Crm):
         if query is not None:
             headers["content-type"] = "application/json"
             body = json.dumps(query).encode()
-        url = f"{base}/crm/v3/objects/{path}"
+        url = f"{base}{path}"
         answer = self.web.send(method, url, headers=headers, body=body, timeout_s=timeout_s)
         if answer.status in _BUSY:
             raise UnavailableError("server", 5.0)
@@ -365,14 +387,15 @@ def _source_v3(delivery: Delivery) -> bytes:
     return f"{delivery.method}{uri}".encode("utf-8", "replace") + delivery.body + at.encode()
 
 
-def _hints(event: Mapping[str, Any], portal: str) -> Iterator[Hint]:
-    """Give the hints of one event.
+def _hints(found: object, portal: str) -> Iterator[Hint]:
+    """Give the hints of one event; none of another account's.
 
     Raises:
         PayloadError: a field is not what it has to be.
     """
-    if portal and as_text(event.get("portalId")) != portal:
-        raise PayloadError("portalId", "the number of the account that is connected")
+    event = as_dict(found)
+    if _id(event, "portalId") != portal:
+        return
     word, _, action = as_text(event.get("subscriptionType")).partition(".")
     kind = as_text(event.get("objectTypeId")) if word == "object" else word
     objects = _OBJECTS.get(kind)
@@ -420,21 +443,39 @@ def _wanted(objects: str) -> tuple[str, ...]:
     return (*_PROPERTIES[objects], *_NUMBERS[objects], _MODIFIED[objects])
 
 
-def _searched(
-    objects: str, variants: Sequence[str], number: str
-) -> Iterator[tuple[str, list[str]]]:
-    """Give the properties to search, at most five, and the values to look for in each."""
+def _searched(objects: str, variants: Sequence[str], number: str) -> Iterator[dict[str, object]]:
+    """Give the filters of which one has to hold: HubSpot takes five.
+
+    The calculated numbers were seen with EQ alone. A number without a leading 0 needs but one
+    spelling of them, which leaves room for what was typed as a mobile number.
+    """
     from centralino.domain.national import national_number  # noqa: PLC0415 - only a search needs it
 
     spellings = list(dict.fromkeys((number, *variants)))
+    names = ["phone"]
     if objects == "contacts":
-        national = national_number(number).lstrip("0")
-        if national:
-            bare = [f"0{national}", national]
-            yield "hs_searchable_calculated_phone_number", bare
-            yield "hs_searchable_calculated_mobile_number", bare
-        yield "mobilephone", spellings
-    yield "phone", spellings
+        national = national_number(number)
+        bare = [text for text in dict.fromkeys((national, national.lstrip("0"))) if text]
+        for name in _CALCULATED:
+            for value in bare:
+                yield {"propertyName": name, "operator": "EQ", "value": value}
+        if len(bare) < 2:  # noqa: PLR2004 - with and without the 0
+            names.append("mobilephone")
+    for name in names:
+        yield {"propertyName": name, "operator": "IN", "values": spellings}
+
+
+def _says_not_found(body: object) -> bool:
+    """Tell HubSpot's own 404 of a record from what else may answer 404.
+
+    Of an id that is a number it has no category, of any other it has one.
+    """
+    told = as_dict(body)
+    if told.get("status") != "error":
+        return False
+    if "category" in told:
+        return as_text(told["category"]) == "OBJECT_NOT_FOUND"
+    return as_text(told.get("message")).lower() == "resource not found"
 
 
 def _object(answer: object) -> dict[str, Any]:

@@ -63,7 +63,7 @@ _SHOWN = 100  # as many as `show_many` takes
 _FOUND = 10
 _LEAST_SEARCHED = 4  # digits
 _TAIL = 10
-_GONE = (404, 410)
+_NOT_FOUND, _GONE = 404, 410
 _MAX_TEXT = 500
 _MAX_NUMBER = 100
 _MAX_TAGS = 50
@@ -299,7 +299,13 @@ class Adapter(Crm):
     ) -> dict[str, Any] | None:
         """Get a resource that may be gone."""
         answer = self._send(path, query, until_s)
-        return None if answer.status in _GONE else _object(answer)
+        if answer.status not in (_NOT_FOUND, _GONE):
+            return _object(answer)
+        # Its own words: a 404 of something before it would have us forget everybody.
+        told = _struct(answer.json()).get("error")
+        if told != "RecordNotFound" and not (answer.status == _GONE and told):
+            raise UnavailableError("malformed")
+        return None
 
     def _send(self, path: str, query: Mapping[str, str], until_s: float | None) -> Answer:
         headers = {
