@@ -189,11 +189,24 @@ class DynamoContactStore:
         # that an erasure that was cut off and is repeated still finds the numbers.
         for number in stored.held:
             if not number.endswith("*"):
-                caller = unknown_key(self.tenant, number)
-                yield Request("DeleteItem", {"TableName": self._table, "Key": caller})
+                yield from self._forget_steps(number)
         decide = erase_decision(self._now())
         outcome = yield from change(self._place(contact_id), decide, stored, self._pause)
         return outcome
+
+    def _forget_steps(self, number: str) -> Steps[None]:
+        """Return the requests that take back that a caller is unknown."""
+        key = unknown_key(self.tenant, number)
+        for _ in range(READ_ATTEMPTS):
+            try:
+                yield Request("DeleteItem", {"TableName": self._table, "Key": key})
+            except AwsError as error:
+                if not is_passing(error):
+                    raise
+                self._pause(0.05)
+            else:
+                return
+        raise ThrottledError("contention")
 
     def page(self, *, cursor: str = "", limit: int = 50, problems: bool = False) -> Page:
         """List contacts, shard by shard; see the port."""
