@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from functools import cache
@@ -54,8 +53,7 @@ def receive_artifact() -> Artifact:
 def aws() -> Iterator[FakeAws]:
     """The services beside DynamoDB, with the secrets of the tenant of `events/`."""
     with FakeAws() as aws:
-        place = f"/centralino/local/{events_tenant.SETTINGS.tenant}/crm/{events_tenant.CRM}"
-        aws.parameters[place] = json.dumps(events_tenant.CRM_SECRETS)
+        aws.parameters.update(events_tenant.parameters("/centralino/local"))
         yield aws
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from centralino.adapters.store.connections import DynamoConnectionStore
@@ -21,9 +22,19 @@ KEYS = {
     "crm": "demo.EventsCrmKeyForTests00",
     "admin": "demo.EventsAdminKeyForTest0",
 }
-# Of the CRM that the tenant is connected to; its signatures have no time that would run out.
-CRM = "espocrm"
-CRM_SECRETS = {"webhook_secrets": ["EventsSecretOfEspoCrm"]}
+# The CRMs that the tenant is connected to: accounts and secrets. Their deliveries have no time
+# that would run out; Salesforce's is the one for which XML has to be read.
+CRM_ACCOUNTS = {
+    "espocrm": {"base_url": "https://crm.example"},
+    "salesforce": {
+        "base_url": "https://demo.my.salesforce.com",
+        "organization_id": "00Dxx0000001gPFEAY",
+    },
+}
+CRM_SECRETS = {
+    "espocrm": {"webhook_secrets": ["EventsSecretOfEspoCrm"]},
+    "salesforce": {"webhook_secrets": ["EventsSecretOfSalesforce"]},
+}
 SETTINGS = Settings(
     tenant="demo",
     line=Line(country="IT", area_code="02"),
@@ -34,6 +45,14 @@ OFFICINE = "Officine Meccaniche Rossi S.r.l."
 EDILNORD = "Edilnord S.p.A."
 
 
+def parameters(prefix: str) -> dict[str, str]:
+    """Return the secrets of the CRMs as SSM keeps them, below a prefix."""
+    return {
+        f"{prefix}/{SETTINGS.tenant}/crm/{provider}": json.dumps(secrets)
+        for provider, secrets in CRM_SECRETS.items()
+    }
+
+
 def load(client: Sender, table: str) -> None:
     """Put the tenant into an empty table."""
     first, *others = [ApiKey(hash_key(key), role, "events") for role, key in KEYS.items()]
@@ -42,7 +61,8 @@ def load(client: Sender, table: str) -> None:
     for key in others:
         tenants.add_key(key)
     connections = DynamoConnectionStore(client, table, SETTINGS.tenant)
-    connections.save(CRM, {"base_url": "https://crm.example"}, now_s=0)
+    for provider, account in CRM_ACCOUNTS.items():
+        connections.save(provider, account, now_s=0)
     contacts = DynamoContactStore(client, table, SETTINGS.tenant)
     for contact in _contacts():
         save_contact(contacts, contact, SETTINGS.line, now_ms=0)

@@ -32,8 +32,7 @@ def webhook(world: World) -> list[Row]:
     event = json.loads(EVENT.read_text())
     with ExitStack() as started:
         aws = started.enter_context(FakeAws())
-        secrets = f"/centralino/local/{events_tenant.SETTINGS.tenant}/crm/{events_tenant.CRM}"
-        aws.parameters[secrets] = json.dumps(events_tenant.CRM_SECRETS)
+        aws.parameters.update(events_tenant.parameters("/centralino/local"))
         port = urlsplit(aws.env["AWS_ENDPOINT_URL_SQS"]).port
         assert port is not None  # noqa: S101 - a server on the loopback has one
         url, _ = started.enter_context(
