@@ -45,7 +45,11 @@ class Lambda:
             Connections(self.build, lambda _tenant, _provider: self.secrets, self.now),
             Circuits(),
             self.now,
+            self.pause,
         )
+
+    def pause(self, seconds: float) -> None:
+        self.stores.now_s += seconds
 
     def now(self) -> float:
         return self.stores.now_s
@@ -99,6 +103,14 @@ def test_a_crm_that_is_down_is_named(function: Lambda) -> None:
 def test_a_store_that_is_down_is_told_from_a_crm(function: Lambda) -> None:
     function.stores.dynamo.unprocessed = 1
     assert function.ask() == {"outcome": "degraded", "reason": "store:unprocessed", "cards": []}
+
+
+def test_a_search_of_another_phone_that_takes_too_long_is_told_from_a_miss(
+    function: Lambda,
+) -> None:
+    function.office.callers("acme").claim(MILAN, until=function.now() + 10)
+    assert function.ask() == {"outcome": "degraded", "reason": "other_late", "cards": []}
+    assert not function.crm.asked
 
 
 def test_a_tenant_that_is_gone_is_no_miss(function: Lambda) -> None:

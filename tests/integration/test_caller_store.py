@@ -112,6 +112,57 @@ def test_a_note_that_is_taken_back_leaves_nothing(index: Index) -> None:
     assert index.item(MILAN) is None
 
 
+def test_of_those_who_claim_a_caller_one_gets_it_until_it_is_released_or_lapses(
+    index: Index,
+) -> None:
+    claim = index.callers.claim(MILAN, until=index.now + 10)
+    assert claim
+    assert index.callers.claim(MILAN, until=index.now + 10) == 0
+    assert index.callers.claim(ROME, until=index.now + 10)
+    assert index.callers.read([], MILAN).searching_until == index.now + 10
+    index.callers.release(MILAN, claim)
+    assert index.item(MILAN) is None
+    assert index.callers.claim(MILAN, until=index.now + 10)
+    index.stores.now_s += 10
+    late = index.callers.claim(MILAN, until=index.now + 10)
+    assert late
+    # Who comes back after that has nothing to release.
+    index.callers.release(MILAN, claim)
+    assert index.callers.read([], MILAN).searching_until == late
+
+
+def test_a_caller_who_is_only_being_searched_for_is_neither_unknown_nor_counted(
+    index: Index,
+) -> None:
+    index.callers.claim(MILAN, until=index.now + 10)
+    at_hand = index.callers.read([], MILAN)
+    assert (at_hand.noted, at_hand.unknown_until) == (False, 0)
+    read = index.stores.calls.read("acme", [MILAN], caller=MILAN, timeout_s=5)
+    assert (read.complete, read.unknown_until) == (True, 0)
+    index.callers.note_unknown(MILAN, until=index.now + 300)
+    item = index.item(MILAN)
+    assert item
+    assert (item["calls"]["N"], item["lsk"]["S"]) == ("1", MILAN)
+    assert item["expires_at"]["N"] == str(int(index.now) + NOTED_S)
+    assert index.callers.read([], MILAN).searching_until == 0
+
+
+def test_a_claim_on_a_caller_who_was_unknown_leaves_the_note_as_it_was(index: Index) -> None:
+    index.callers.note_unknown(MILAN, until=index.now + 300)
+    before = index.item(MILAN)
+    index.stores.now_s += 300
+    claim = index.callers.claim(MILAN, until=index.now + 10)
+    at_hand = index.callers.read([], MILAN)
+    assert (at_hand.noted, at_hand.searching_until) == (True, claim)
+    index.callers.release(MILAN, claim)
+    assert index.item(MILAN) == before
+    index.callers.claim(MILAN, until=index.now + 10)
+    index.callers.note_unknown(MILAN, until=index.now + 300)
+    item = index.item(MILAN)
+    assert item
+    assert (item["calls"]["N"], item["lsk"]["S"]) == ("2", f"!{MILAN}")
+
+
 def test_an_erased_person_leaves_no_note_of_calls_before_anybody_knew_them(index: Index) -> None:
     index.callers.note_unknown(MILAN, until=index.now + 300)
     index.save("hubspot:1", MILAN)
@@ -179,6 +230,9 @@ def test_an_erased_tenant_leaves_no_caller_s_number_behind(index: Index) -> None
     for caller in callers:
         index.callers.note_unknown(caller, until=index.now)
     index.callers.note_unknown(callers[0], until=index.now)  # called again
+    searched = f"+3902446{0:05d}"
+    index.callers.claim(searched, until=index.now + 10)
+    callers.append(searched)
     other = DynamoCallerStore(index.stores.client, index.stores.table, "other")
     other.note_unknown(MILAN, until=index.now)
     while index.contacts.purge(limit=7):

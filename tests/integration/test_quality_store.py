@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,7 +15,7 @@ from tests.support.memory_store import MemoryStores, Stores
 from tests.support.store_model import holders_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from centralino.ports.quality import UnknownCaller
     from tests.support.dynamodb_local import DynamoDBLocal
@@ -86,6 +86,38 @@ def test_who_called_more_than_once_is_listed_page_by_page(stores: Stores, limit:
     wanted["+390244556677/+4924455667"] = 2
     assert {caller.caller: caller.calls for caller in found} == wanted
     assert max(caller.last_at for caller in found) < stores.now_s
+
+
+def test_who_is_just_being_searched_for_is_not_listed_and_who_called_before_stays(
+    stores: Stores,
+) -> None:
+    callers = DynamoCallerStore(stores.client, stores.table, "acme", now=lambda: stores.now_s)
+    call(stores, "+390244556677", 2)
+    for caller in ("+390244556677", "+390244550000"):
+        callers.claim(caller, until=stores.now_s + 10)
+    assert [(it.caller, it.calls) for it in all_callers(stores, 100)] == [("+390244556677", 2)]
+
+
+def test_a_list_that_lags_behind_makes_no_unknown_caller_of_one_searched_for() -> None:
+    stores = MemoryStores()
+    call(stores, "+390244556677", 2)
+    callers = DynamoCallerStore(stores.client, stores.table, "acme", now=lambda: stores.now_s)
+    entries = stores.dynamo.call
+
+    class Lagging:
+        """Lists what was there a moment ago."""
+
+        def call(
+            self, operation: str, payload: Mapping[str, Any], *, timeout_s: float
+        ) -> dict[str, Any]:
+            answer = entries(operation, payload, timeout_s=timeout_s)
+            if operation == "Query" and answer["Items"]:
+                callers.forget_unknown("+390244556677")
+                callers.claim("+390244556677", until=stores.now_s + 10)
+            return answer
+
+    lagging = DynamoQualityStore(Lagging(), stores.table, "acme", now=lambda: stores.now_s)
+    assert lagging.repeated_callers().callers == ()
 
 
 @pytest.mark.parametrize("cursor", ["x", "16.", "0.a#b", "-1."])

@@ -29,7 +29,10 @@ from tests.support.memory_store import MemoryStores
 from tests.support.scripted_crm import ScriptedCrm, ScriptedProviders, record, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from centralino.domain.contact import Contact
+    from centralino.ports.callers import AtHand
 
 MILAN = "+390244556677"
 OTHER = "+390244550000"
@@ -53,6 +56,14 @@ class Office:
             self.stores.client, self.stores.table, "acme", now=lambda: self.now
         )
         self.circuits = Circuits()
+        self.pauses = 0
+        self.meanwhile: Callable[[int], None] = void
+
+    def pause(self, seconds: float) -> None:
+        """Turn the clock on; what goes on meanwhile is the test's."""
+        self.pauses += 1
+        self.stores.now_s += seconds
+        self.meanwhile(self.pauses)
 
     @property
     def now(self) -> float:
@@ -62,8 +73,23 @@ class Office:
         self, number: str = MILAN, *, left_s: float = 1.0, refresh: bool = False, trunk: str = ""
     ) -> Found:
         query = Query(number, trunk=trunk, answer_by=self.now + left_s, refresh=refresh)
-        desk = Desk(self.contacts, self.callers, self.providers, self.circuits, lambda: self.now)
+        desk = Desk(
+            self.contacts,
+            self.callers,
+            self.providers,
+            self.circuits,
+            lambda: self.now,
+            self.pause,
+        )
         return search_crms(query, self.settings, desk)
+
+    def save(self, *contacts: Contact) -> None:
+        """Save contacts as another's search does."""
+        for contact in contacts:
+            save_contact(self.contacts, contact, self.settings.line, now_ms=1)
+
+    def is_claimed(self, caller: str = MILAN) -> bool:
+        return self.callers.read([], caller).searching_until > 0
 
     def shown(self, number: str = MILAN) -> list[str]:
         """Return whom a call from a number would find in the index."""
@@ -200,6 +226,160 @@ def test_a_contact_that_cannot_be_stored_is_left_out() -> None:
     office = Office(ScriptedCrm("odoo", unfit, record("odoo:2", MILAN)))
     found = office.search()
     assert (found.unfit, office.shown()) == (1, ["odoo:2"])
+
+
+# --- several phones ask at once -----------------------------------------------------------------
+
+
+def test_a_phone_waits_for_the_search_of_another_and_shows_the_same_name() -> None:
+    crm = ScriptedCrm("odoo", record("odoo:7", MILAN))
+    office = Office(crm)
+    claim = office.callers.claim(MILAN, until=office.now + SEARCH_S)
+
+    def other(pauses: int) -> None:
+        if pauses == 3:
+            office.save(record("odoo:7", MILAN))
+            office.callers.release(MILAN, claim)
+
+    office.meanwhile = other
+    found = office.search()
+    assert (found.outcome, found.cards[0].holders[0].id) == ("found", "odoo:7")
+    assert (office.pauses, crm.asked) == (3, [])
+
+
+def test_a_phone_waits_for_the_search_of_another_that_finds_nobody() -> None:
+    crm = ScriptedCrm("odoo")
+    office = Office(crm)
+    office.callers.claim(MILAN, until=office.now + SEARCH_S)
+    office.meanwhile = lambda _: office.callers.note_unknown(MILAN, until=office.now + UNKNOWN_S)
+    found = office.search()
+    assert (found.outcome, found.problem, crm.asked) == ("unknown", "", [])
+
+
+def test_a_phone_waits_for_another_s_search_no_longer_than_its_own_pbx_does() -> None:
+    crm = ScriptedCrm("odoo", record("odoo:7", MILAN))
+    office = Office(crm)
+    office.callers.claim(MILAN, until=office.now + SEARCH_S)
+    until = office.now + 1.0
+    found = office.search(left_s=1.0)
+    assert (found.outcome, found.problem, crm.asked) == ("degraded", "other_late", [])
+    assert until <= office.now < until + 0.2
+
+
+def test_who_searched_and_never_came_back_keeps_nobody_from_it_for_longer() -> None:
+    crm = ScriptedCrm("odoo", record("odoo:7", MILAN))
+    office = Office(crm)
+    began_at = office.now
+    office.callers.claim(MILAN, until=office.now + SEARCH_S)
+    assert office.search(left_s=SEARCH_S + 5).outcome == "found"
+    assert len(crm.asked) == 1
+    assert SEARCH_S <= office.now - began_at < SEARCH_S + 1
+    assert not office.is_claimed()
+
+
+def test_a_search_that_failed_is_not_repeated_by_every_phone_that_waited_for_it() -> None:
+    crm = ScriptedCrm("odoo")
+    office = Office(crm)
+    claim = office.callers.claim(MILAN, until=office.now + SEARCH_S)
+    office.meanwhile = lambda _: office.callers.release(MILAN, claim)
+    found = office.search()
+    assert (found.outcome, found.problem, crm.asked) == ("degraded", "other_failed", [])
+    office.search()
+    assert len(crm.asked) == 1
+
+
+def test_a_name_that_was_saved_while_card_and_claim_were_read_is_not_lost() -> None:
+    office = Office(ScriptedCrm("odoo"))
+    claim = office.callers.claim(MILAN, until=office.now + SEARCH_S)
+    read = office.callers.read
+
+    class Torn(DynamoCallerStore):
+        """Reads the cards first, and the claim when the other search has ended."""
+
+        def read(self, numbers: Sequence[str], caller: str) -> AtHand:
+            at_hand = read(numbers, caller)
+            if office.pauses and claim in claims:
+                claims.remove(claim)
+                office.save(record("odoo:7", MILAN))
+                office.callers.release(MILAN, claim)
+                return at_hand._replace(searching_until=0.0)
+            return at_hand
+
+    claims = [claim]
+    office.callers = Torn(office.stores.client, office.stores.table, "acme", now=lambda: office.now)
+    assert office.search().outcome == "found"
+
+
+def test_what_was_saved_just_before_the_claim_is_not_searched_for_again() -> None:
+    crm = ScriptedCrm("odoo", record("odoo:7", MILAN))
+    office = Office(crm)
+
+    class Slow(DynamoCallerStore):
+        """Claims after another has begun and ended its search."""
+
+        def claim(self, caller: str, *, until: float) -> int:
+            office.save(record("odoo:7", MILAN))
+            return super().claim(caller, until=until)
+
+    office.callers = Slow(office.stores.client, office.stores.table, "acme", now=lambda: office.now)
+    assert office.search().outcome == "found"
+    assert crm.asked == []
+    assert not office.is_claimed()
+
+
+def test_a_refresh_that_another_is_at_is_left_to_it() -> None:
+    crm = ScriptedCrm("odoo", record("odoo:7", MILAN))
+    office = Office(crm)
+    office.search()
+    office.stores.now_s += FRESH_S
+    office.callers.claim(MILAN, until=office.now + SEARCH_S)
+    assert office.search(refresh=True).outcome == "found"
+    assert (len(crm.asked), office.pauses) == (1, 0)
+    office.stores.now_s += SEARCH_S + 1
+    office.search(refresh=True)
+    assert len(crm.asked) == 2
+    assert not office.is_claimed()
+
+
+@pytest.mark.parametrize(
+    ("found", "error", "outcome"),
+    [
+        (record("odoo:7", MILAN), None, "found"),
+        (None, None, "unknown"),
+        (record("odoo:7", MILAN)._replace(company="x" * 501), None, "unknown"),
+        (None, UnavailableError("server"), "degraded"),
+    ],
+)
+def test_a_search_leaves_no_claim_however_it_ends(
+    found: Contact | None, error: Exception | None, outcome: str
+) -> None:
+    crm = ScriptedCrm("odoo", *((found,) if found else ()))
+    office = Office(crm)
+    claimed = []
+
+    def look() -> None:
+        claimed.append(office.is_claimed())
+        if error:
+            raise error
+
+    crm.before = look
+    assert office.search().outcome == outcome
+    assert claimed == [True]
+    assert not office.is_claimed()
+    noted = outcome == "unknown" and not found
+    assert office.noted() == noted
+    assert [
+        item["pk"]["S"] for item in office.stores.dynamo.all_items() if "X" in item["sk"]["S"]
+    ] == ([f"T#acme#X#{MILAN}"] if noted else [])
+
+
+def test_a_search_that_the_store_breaks_off_leaves_no_claim() -> None:
+    crm = ScriptedCrm("odoo", record("odoo:7", MILAN))
+    office = Office(crm)
+    crm.before = lambda: office.stores.dynamo.faults.append(UnavailableError("timeout"))
+    with pytest.raises(UnavailableError):
+        office.search()
+    assert not office.is_claimed()
 
 
 # --- who is unknown ----------------------------------------------------------------------------

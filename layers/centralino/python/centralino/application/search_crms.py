@@ -3,12 +3,17 @@
 All of them are asked at once; whose answer counts is the tenant's priority and not who is first.
 What is found is saved as any other record of its source is, so the next call finds it in the index.
 Who waited may have given up by then: the search goes on, and its answer is for the next call.
+
+A call rings at several phones, and each may ask. One of them claims the caller and asks the CRMs;
+the others wait for what it saves.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from centralino.application.decode_caller import Call, caller_of, came_from_outside
@@ -45,8 +50,10 @@ FRESH_S = 86_400.0
 RETRY_S = 300.0
 # How long a CRM is left alone that refuses us: an operator has to act.
 REJECTED_S = 60.0
-# A number that more contacts of one CRM have is nobody's.
+# Of more contacts of one CRM with the number, the first it names are saved: a card shows no more.
 MAX_HITS = 20
+# How often whoever waits for another's search looks whether it has ended.
+POLL_S = 0.05
 # A container may serve thousands of tenants; what it remembers has an end.
 MAX_CIRCUITS = 5_000
 
@@ -94,12 +101,15 @@ class Found(NamedTuple):
         cards: the caller's cards as they are stored now.
         replies: what became of each CRM that was asked, the best source first.
         unfit: how many contacts were found that can't be stored as they are.
+        problem: why another's search that was waited for gave no answer: `other_late`, it is still
+            going on; `other_failed`, it ended and nothing is known.
     """
 
     outcome: Literal["found", "unknown", "degraded"]
     cards: tuple[Card, ...] = ()
     replies: tuple[Reply, ...] = ()
     unfit: int = 0
+    problem: Literal["", "other_late", "other_failed"] = ""
 
 
 class Providers(Protocol):
@@ -138,6 +148,7 @@ class Desk(NamedTuple):
         providers: opens its connections.
         circuits: of this container.
         now: the time, seconds since 1970.
+        pause: waits some seconds.
     """
 
     contacts: ContactStore
@@ -145,6 +156,7 @@ class Desk(NamedTuple):
     providers: Providers
     circuits: Circuits
     now: Callable[[], float]
+    pause: Callable[[float], None] = time.sleep
 
 
 def search_crms(query: Query, settings: Settings, desk: Desk) -> Found:
@@ -166,17 +178,69 @@ def search_crms(query: Query, settings: Settings, desk: Desk) -> Found:
     caller = caller_of(reading)
     if not caller:
         return Found("unknown")
-    at_hand = desk.callers.read([candidate.key for candidate in reading.candidates], caller)
+    keys = [candidate.key for candidate in reading.candidates]
+    claim = _claim(query, desk, keys, caller)
+    if isinstance(claim, Found):
+        return claim
+    try:
+        # Whoever had the claim before may have saved an answer since this one looked.
+        at_hand = desk.callers.read(keys, caller)
+        settled = _settled(query, at_hand, desk.now())
+        if settled:
+            desk.callers.release(caller, claim)
+            return settled
+        return _searched(query, settings, desk, _Asked(reading, line, caller, at_hand, claim))
+    except Exception:
+        # Nobody is to wait for an answer that won't come; a store that is down says so once.
+        with suppress(UnavailableError):
+            desk.callers.release(caller, claim)
+        raise
+
+
+def _settled(query: Query, at_hand: AtHand, now: float) -> Found | None:
+    """Return what is stored if that is the answer, None if the CRMs are to be asked."""
     known = tuple(card for card in at_hand.cards.values() if card.holders)
     if query.refresh:
-        if not any(0 < card.refresh_at <= desk.now() for card in known):
-            return Found("found" if known else "unknown", known)
-    elif known:
-        # Somebody was faster: a call rings at several phones, and each may ask.
+        if any(0 < card.refresh_at <= now for card in known):
+            return None
+        return Found("found" if known else "unknown", known)
+    if known:
         return Found("found", known)
-    elif at_hand.unknown_until > desk.now():
-        return Found("unknown")
-    return _searched(query, settings, desk, _Asked(reading, line, caller, at_hand))
+    return Found("unknown") if at_hand.unknown_until > now else None
+
+
+def _claim(query: Query, desk: Desk, keys: Sequence[str], caller: str) -> int | Found:
+    """Return a claim on asking the CRMs for a caller, or what is known of them without asking.
+
+    While another has the claim, this waits for what it saves: until nobody waits any more for this
+    one's own answer, or if nobody does, as long as a search may take.
+    """
+    began_at = desk.now()
+    give_up_at = query.answer_by if query.answer_by > began_at else began_at + SEARCH_S
+    waited = ended = False
+    while True:
+        at_hand = desk.callers.read(keys, caller)
+        now = desk.now()
+        settled = _settled(query, at_hand, now)
+        if settled:
+            return settled
+        if waited and not at_hand.searching_until:
+            if ended:
+                return Found("degraded", problem="other_failed")
+            # The cards may have been read before they were saved and the claim after: once more.
+            ended = True
+            continue
+        if at_hand.searching_until <= now:
+            claim = desk.callers.claim(caller, until=now + SEARCH_S)
+            if claim:
+                return claim
+        if query.refresh:
+            # Nobody waits, and one refresh is enough.
+            return Found("found", tuple(card for card in at_hand.cards.values() if card.holders))
+        if now >= give_up_at:
+            return Found("degraded", problem="other_late")
+        waited, ended = True, False
+        desk.pause(POLL_S)
 
 
 class _Asked(NamedTuple):
@@ -186,6 +250,7 @@ class _Asked(NamedTuple):
     line: Line
     caller: str
     at_hand: AtHand
+    claim: int
 
 
 def _searched(query: Query, settings: Settings, desk: Desk, asked: _Asked) -> Found:
@@ -208,15 +273,15 @@ def _searched(query: Query, settings: Settings, desk: Desk, asked: _Asked) -> Fo
         cards = [desk.callers.refresh_at(key, refresh_at) for key in keys if key in touched]
         found = tuple(card for card in cards if card and card.holders)
         if found:
-            if asked.at_hand.noted:
-                desk.callers.forget_unknown(asked.caller)
+            # The note goes with the claim, which is on the same item.
+            desk.callers.forget_unknown(asked.caller)
             return Found("found", found, replies, unfit)
-    if failed:
-        return Found("degraded", (), replies, unfit)
-    if replies and not touched and not unfit:
+    if replies and not failed and not touched and not unfit:
         # An erased contact that a CRM still has is no unknown caller; nor is one that is unfit.
         desk.callers.note_unknown(asked.caller, until=desk.now() + UNKNOWN_S)
-    return Found("unknown", (), replies, unfit)
+    else:
+        desk.callers.release(asked.caller, asked.claim)
+    return Found("degraded" if failed else "unknown", (), replies, unfit)
 
 
 def _saved(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from centralino import bootstrap
@@ -63,6 +64,7 @@ class Office(NamedTuple):
         connections: opens connections to CRMs.
         circuits: this container's.
         now: the time, seconds since 1970.
+        pause: waits some seconds.
     """
 
     tenants: Callable[[str], TenantStore]
@@ -71,6 +73,7 @@ class Office(NamedTuple):
     connections: Connections
     circuits: Circuits
     now: Callable[[], float]
+    pause: Callable[[float], None] = time.sleep
 
 
 class Connections:
@@ -152,7 +155,8 @@ def search(event: Mapping[str, Any], office: Office) -> dict[str, Any]:
     try:
         found = _search(tenant, query, office)
         outcome = found.outcome
-        reason = " ".join(f"{name}:{why}" for name, why in problems_of(found.replies).items())
+        problems = problems_of(found.replies)
+        reason = found.problem or " ".join(f"{name}:{why}" for name, why in problems.items())
         for reply in found.replies:
             if reply.error:
                 emit(json.dumps({"message": "broken", "error": describe(reply.error)}))
@@ -182,6 +186,7 @@ def _search(tenant: str, query: Query, office: Office) -> Found:
         office.connections.of(settings),
         office.circuits,
         office.now,
+        office.pause,
     )
     return search_crms(query, settings, desk)
 

@@ -18,11 +18,14 @@ class AtHand(NamedTuple):
         noted: whether the caller is noted as unknown, now or before.
         unknown_until: until when the CRMs need not be asked again, seconds since 1970; 0 if the
             caller isn't noted.
+        searching_until: until when somebody has claimed to ask the CRMs, seconds since 1970; 0 if
+            nobody has, and in the past if who did never came back.
     """
 
     cards: Mapping[str, Card]
     noted: bool = False
     unknown_until: float = 0.0
+    searching_until: float = 0.0
 
 
 class CallerStore(Protocol):
@@ -36,8 +39,24 @@ class CallerStore(Protocol):
             caller: `domain/number.py`'s name for all that the CLI may mean.
         """
 
+    def claim(self, caller: str, *, until: float) -> int:
+        """Claim to be the one who asks the CRMs for a caller.
+
+        Args:
+            caller: as in `read`.
+            until: when the claim lapses if it isn't released, seconds since 1970.
+
+        Returns:
+            The claim, to release it by; 0 if another has one that hasn't lapsed.
+        """
+
+    def release(self, caller: str, claim: int) -> None:
+        """Give up a claim; nothing happens to one that another has taken since."""
+
     def note_unknown(self, caller: str, *, until: float) -> None:
-        """Note that no CRM knows a caller; counted once for each time that they were asked.
+        """Note that no CRM knows a caller, and end any claim on them.
+
+        It is counted once for each time that the CRMs were asked.
 
         Args:
             caller: as in `read`.
@@ -45,7 +64,7 @@ class CallerStore(Protocol):
         """
 
     def forget_unknown(self, caller: str) -> None:
-        """Take back that a caller is unknown."""
+        """Take back that a caller is unknown, and end any claim on them."""
 
     def refresh_at(self, number: str, at: float) -> Card | None:
         """Say from when on a card is to be refreshed; return the card, None if there is none.

@@ -80,7 +80,9 @@ def _read(tenant: str, items: Sequence[Item], unread: Sequence[Item], *, with_te
         elif sk == "SETTINGS":
             settings = read_settings_item(tenant, item)
         elif sk == "X":
-            unknown_until = float(item["fresh_until"]["N"])
+            # Without it somebody is just asking the CRMs, and nothing is known.
+            if "fresh_until" in item:
+                unknown_until = float(item["fresh_until"]["N"])
         else:
             key = read_key_item(item)
     if unread:

@@ -86,8 +86,10 @@ class DynamoQualityStore:
             if not after:
                 shard += 1
         items = self._items(unknown_key(self._tenant, caller) for caller in found)
-        # The index follows the table a moment later, and TTL some days.
-        live = [item for item in items if int(item["expires_at"]["N"]) > self._now()]
+        # The index follows the table a moment later, and TTL some days; without `calls` it is not a
+        # note any more but a search that is going on.
+        now = self._now()
+        live = [item for item in items if "calls" in item and int(item["expires_at"]["N"]) > now]
         return CallerPage(
             tuple(sorted(map(_caller, live), key=lambda caller: (-caller.calls, caller.caller))),
             f"{shard}.{after}" if shard < SHARDS else "",

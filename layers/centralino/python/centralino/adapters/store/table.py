@@ -15,6 +15,7 @@ more than which CRMs they have. Every item has a `type` and a schema version `sv
 | contacts with a number that can't be indexed | the same, / `!hubspot:17` | Query, `!` is what such an entry begins with |
 | was this delivery applied already? | `T#acme#E#<sha256>` / `E` | `Delivery`; put by the transaction that applies it, BatchGetItem before a CRM is asked again |
 | was it unknown to all CRMs a moment ago? | `T#acme#X#+390244556677` / `X` | `Unknown`; in the BatchGetItem of a call, for tenants with CRMs to ask |
+| is somebody asking the CRMs for this caller just now? | the same item | `searching_until`; a conditional UpdateItem is the claim, read with the cards by whoever waits |
 | who called and is unknown? who did so again? | index `list`: `T#acme#L#unknown#<0..15>` / `+390244556677`, `!+390244556677` | Query, `!` from the second time on |
 | which CRMs are connected, and how far is reconciliation? | `T#acme` / `CRM#hubspot` | `Connection`; GetItem, Query |
 | which connections are due, whoever's they are? | index `list`: `CRM#<0..15>` / `acme#hubspot` | Query and BatchGetItem, by the dispatcher alone |
@@ -34,7 +35,11 @@ from that time on (seconds since 1970) the CRMs are asked once more, behind the 
 until when they are not asked again, `calls` how often they were, and it lives for 30 days after the
 last time. The key has every number that the CLI may mean, joined by `/`: usually it is one.
 `again` is what `lsk` becomes the next time, so that one UpdateItem writes all of it. A card beats
-it, and live search deletes it with the first contact that it finds.
+it, and live search deletes it with the first contact that it finds. `searching_until` is the claim
+of the one who asks the CRMs, for the other phones of that call wait: it ends with the search, and
+about ten seconds after its beginning if whoever searched never came back. An item with nothing but
+a claim is no note: it has no `fresh_until` and no `calls`, its `expires_at` is the claim's end, and
+it is in the same list, so that erasing the tenant or the contact finds it.
 
 **Contact.** `version` is the source's; `doc` the contact as JSON; `held` the cards it is on, with
 its rank on each, as JSON; `digest` stands for everything that was written, cards included; `r` is a
