@@ -10,14 +10,13 @@ import base64
 import json
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.crm.contract import NOW_S, CrmContract
+from tests.support.crm.contract import NOW_S, contract_of
 
 if TYPE_CHECKING:
     from centralino.ports.crm import Delivery
@@ -192,16 +191,6 @@ app.inbox = app.Inbox(
 given = app.handler({event!r}, None)
 print(json.dumps([given["statusCode"], given["body"], kept, sorted(sys.modules)]))
 """
-
-
-def contract_of(provider: str) -> CrmContract:
-    """Return the contract of a provider, which signs as the product does."""
-    module = import_module(f"tests.unit.crm.test_{provider}")
-    return next(
-        kind()
-        for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, CrmContract) and kind is not CrmContract
-    )
 
 
 def posted(delivery: Delivery) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import traceback
 from abc import ABC, abstractmethod
+from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
@@ -932,6 +933,16 @@ class CrmContract(ABC):
     def test_the_inbound_half_asks_nobody(self, crm: Crm) -> None:
         with pytest.raises(RuntimeError):
             _ = crm.web
+
+
+def contract_of(provider: str) -> CrmContract:
+    """Return the contract of a provider, which signs as the product does."""
+    module = import_module(f"tests.unit.crm.test_{provider}")
+    return next(
+        kind()
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, CrmContract) and kind is not CrmContract
+    )
 
 
 def index(slug: str) -> list[dict[str, Any]]:
