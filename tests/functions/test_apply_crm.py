@@ -69,6 +69,7 @@ class Service:
             now=lambda: self.now_s,
         )
         self.other: list[Mapping[str, Any]] = []
+        self.has_s: dict[int, bool] = {}
         self.worker = Worker(
             {"webhook": self.deliveries, "sync": self._sync},
             SqsQueue(self.sqs, URL),
@@ -127,8 +128,9 @@ class Service:
             raise RejectedError("claim_gone")
         return self.bodies[claim.key]
 
-    def _sync(self, message: Mapping[str, Any], has_time: Callable[[], bool]) -> Report:
+    def _sync(self, message: Mapping[str, Any], has_time: Callable[..., bool]) -> Report:
         assert has_time()
+        self.has_s = {seconds: has_time(seconds) for seconds in (10, 49, 50, 60)}
         self.other.append(message)
         return Report()
 
@@ -167,6 +169,13 @@ def test_other_kinds_of_work_go_where_they_belong(service: Service) -> None:
     service.sqs.put(message)
     service.work()
     assert service.other == [message]
+
+
+def test_other_kinds_of_work_are_told_how_much_time_there_is(service: Service) -> None:
+    service.sqs.put({"v": 1, "kind": "sync", "tenant": "acme", "provider": "paper", "run": "r1"})
+    service.context.left_s = 50
+    service.work()
+    assert service.has_s == {10: True, 49: True, 50: False, 60: False}
 
 
 def test_of_a_batch_only_what_is_not_done_comes_back(service: Service) -> None:

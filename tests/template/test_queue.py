@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from centralino.adapters import claims, queue
+from centralino.application import sync_crm
 from centralino.entry import apply, sync
 from tests.support.template import Stack
 
@@ -95,6 +96,8 @@ def test_a_message_that_is_being_worked_on_is_nobody_elses_for_six_times_the_wor
     assert stack.properties("CrmQueue")["VisibilityTimeout"] == 6 * timeout_s
     # A message that is begun has the margin, and the longest part of a run more than that.
     assert timeout_s > apply.MARGIN_S + sync.PART_S
+    # What is begun has the time that a page takes, and that is enough to save something of it.
+    assert apply.MARGIN_S >= sync_crm.PAGE_S > sync_crm.SAVE_S
 
 
 def test_the_dispatcher_looks_as_often_as_the_parameter_says_and_once_each_time() -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 MAX_EVENTS = 1000  # Espo sends 50 at most
 PAGE = 100
+PAGE_S = 10.0  # how long records of a page are read one by one
 FOUND = 10
 # entity -> what its records' ids begin with among our own
 _PREFIXES = {"Contact": "", "Lead": "lead-", "Account": "company-"}
@@ -62,6 +63,7 @@ class Adapter(Crm):
     """
 
     slug = "espocrm"
+    page_s = PAGE_S
     lists_deletions = False  # what is deleted can't be asked for
     needs = {  # noqa: RUF012 - the port's own kind of table
         "account.base_url": _BASE,
@@ -162,9 +164,10 @@ class Adapter(Crm):
         if after:
             where.append(("greaterThan", "id", after))
         listed = self._list(entity, where, PAGE)
-        contacts = tuple(self._contact(entity, entry) for entry in self._whole(entity, listed))
+        whole, last = self._whole(entity, listed)
         if listed:
-            return Records(contacts, cursor=f"{entity}:{listed[-1]['id']}")
+            contacts = tuple(self._contact(entity, entry) for entry in whole)
+            return Records(contacts, cursor=f"{entity}:{last}")
         following = entities[entities.index(entity) + 1 :]
         return Records(cursor=f"{following[0]}:" if following else "")
 
@@ -236,12 +239,32 @@ class Adapter(Crm):
             raise UnavailableError("malformed")
         return [_entry(one) for one in listed]
 
-    def _whole(self, entity: str, listed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Read again what a list shows without its other numbers, lest they be taken for gone."""
-        whole = [
-            one if "phoneNumberData" in one else self._read(entity, one["id"]) for one in listed
-        ]
-        return [one for one in whole if one is not None]
+    def _whole(
+        self, entity: str, listed: Sequence[dict[str, Any]]
+    ) -> tuple[list[dict[str, Any]], str]:
+        """Read again what a list shows without its other numbers, lest they be taken for gone.
+
+        Returns:
+            The records, and the last one's id: a page ends early where the time is over or Espo
+            doesn't answer any more, so that what was read is never read again.
+        """
+        until = monotonic() + self.page_s
+        whole: list[dict[str, Any] | None] = []
+        last = ""
+        for one in listed:
+            if "phoneNumberData" in one:
+                whole.append(one)
+            elif last and monotonic() >= until:
+                break
+            else:
+                try:
+                    whole.append(self._read(entity, one["id"]))
+                except UnavailableError:
+                    if not last:
+                        raise
+                    break
+            last = one["id"]
+        return [one for one in whole if one is not None], last
 
     def _contact(self, entity: str, found: Mapping[str, Any]) -> Contact:
         from centralino.application.trim_contact import trim_contact  # noqa: PLC0415 - see the port

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from centralino.ports.crm import Delivery, Operation
     from centralino.ports.web import Answer
 
-PAGE = 500  # the most that a page may have
+# It may have 500; with the names of as many organisations that would be six requests.
+PAGE = 200
 MAX_IDS = 100  # the most that a list may be asked for by id
 MAX_FOUND = 10
 WEBHOOK_USER = "centralino"

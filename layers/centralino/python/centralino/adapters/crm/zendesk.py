@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import re
 import time
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -29,7 +30,7 @@ from centralino.ports.crm import Crm, Hint, Parsed, Records
 from centralino.ports.web import expect_success
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any, ClassVar
 
     from centralino.ports.crm import Delivery, Operation
@@ -59,6 +60,8 @@ _MAX_ID_DIGITS = 20
 _MAX_WORD = 200
 _MAX_CURSOR = 500
 _PAGE = 500
+_PAGE_S = 10.0  # how long users of a page are read
+_PART = re.compile(r"(\d{1,20})@(.*)", re.ASCII | re.DOTALL)  # the user that a page is done up to
 _SHOWN = 100  # as many as `show_many` takes
 _FOUND = 10
 _LEAST_SEARCHED = 4  # digits
@@ -78,6 +81,7 @@ class Adapter(Crm):
     """
 
     slug: ClassVar[str] = "zendesk"
+    page_s: ClassVar[float] = _PAGE_S
     needs: ClassVar[Mapping[str, str]] = {
         "account.base_url": "Zendesk's address, https://example.zendesk.com",
         "account.email?": "the administrator's whose API token it is; none for an OAuth token",
@@ -175,12 +179,33 @@ class Adapter(Crm):
         return tuple(self._shown([one for one in ids if one][:_FOUND], until_s))
 
     def modified_since(self, since_ms: int, cursor: str = "") -> Records:
-        """List by the incremental export; what changed in the last minute it leaves out."""
-        users, after = self._export(since_ms, cursor)
+        """List by the incremental export; what changed in the last minute it leaves out.
+
+        A page ends early where the time is over or Zendesk doesn't answer any more, so that what
+        was read is never read again.
+        """
+        part = _PART.fullmatch(cursor)
+        place = part[2] if part else cursor
+        users, after = self._export(since_ms, place)
         ids = [_id(user.get("id")) for user in users if _is_contact(user)]
+        if part and part[1] in ids:
+            ids = ids[ids.index(part[1]) + 1 :]
+        until_s = time.monotonic() + self.page_s
         contacts: list[Contact] = []
-        for start in range(0, len(ids), _SHOWN):
-            contacts += self._shown(ids[start : start + _SHOWN], None)
+
+        def in_time() -> None:
+            if contacts and time.monotonic() >= until_s:
+                raise UnavailableError("timeout")
+
+        try:
+            for start in range(0, len(ids), _SHOWN):
+                in_time()
+                for contact in self._shown(ids[start : start + _SHOWN], None, in_time):
+                    contacts.append(contact)  # noqa: PERF402 - those before an error count
+        except UnavailableError:
+            if not contacts:
+                raise
+            after = f"{contacts[-1].id.partition(':')[2]}@{place}"
         return Records(tuple(contacts), cursor=after)
 
     def deleted_since(self, since_ms: int, cursor: str = "") -> Records:
@@ -228,13 +253,23 @@ class Adapter(Crm):
         ended = answer.get("end_of_stream", True)
         return users, "" if ended else after or ""
 
-    def _shown(self, ids: list[str], until_s: float | None) -> Iterable[Contact]:
-        """Read some users at once, with their identities and organisations."""
+    def _shown(
+        self, ids: list[str], until_s: float | None, before: Callable[[], object] = int
+    ) -> Iterable[Contact]:
+        """Read some users at once, with their identities and organisations, in this order.
+
+        Args:
+            ids: the users'.
+            until_s: a moment of the monotonic clock.
+            before: called before each request for one user alone.
+        """
         if not ids:
             return
         asked = {"ids": ",".join(ids), "include": "identities,organizations"}
         answer = self._get("users/show_many.json", asked, until_s)
         users, names = _structs(answer, "users"), _names(answer)
+        order = {record: place for place, record in enumerate(ids)}
+        users.sort(key=lambda user: order.get(_id(user.get("id")), 0))
         together = _structs(answer, "identities") if "identities" in answer else None
         for user in users:
             record = _id(user.get("id"))
@@ -243,6 +278,7 @@ class Adapter(Crm):
             if not _is_contact(user):
                 continue
             if together is None:
+                before()
                 identities = self._identities(record, until_s)
             else:
                 identities = [one for one in together if _id(one.get("user_id")) == record]
