@@ -14,6 +14,7 @@ from centralino.application.search_crms import (
     REJECTED_S,
     RETRY_S,
     SEARCH_S,
+    TOTAL_S,
     UNKNOWN_S,
     Circuits,
     Desk,
@@ -275,6 +276,26 @@ def test_who_searched_and_never_came_back_keeps_nobody_from_it_for_longer() -> N
     assert len(crm.asked) == 1
     assert SEARCH_S <= office.now - began_at < SEARCH_S + 1
     assert not office.is_claimed()
+
+
+def test_waiting_and_then_searching_ends_before_lambda_does() -> None:
+    crm = ScriptedCrm("odoo")
+    office = Office(crm)
+    began_at = office.now
+    office.callers.claim(MILAN, until=began_at + SEARCH_S)
+    enough = threading.Event()
+    crm.before = lambda: wait_for(enough)
+    claims = []
+
+    def turn_the_clock() -> None:
+        claims.append(office.callers.read([], MILAN).searching_until)
+        office.stores.now_s = began_at + TOTAL_S
+
+    office.providers.on_open = turn_the_clock
+    found = office.search(left_s=SEARCH_S + 5)
+    enough.set()
+    assert problems_of(found.replies) == {"odoo": "timeout"}
+    assert claims == [began_at + TOTAL_S]
 
 
 def test_a_search_that_failed_is_not_repeated_by_every_phone_that_waited_for_it() -> None:

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 # For all that is asked of the CRMs. No PBX waits so long: the rest is for the next call.
 SEARCH_S = 10.0
+# For waiting for another's search and then searching, since that one never came back: Lambda ends
+# the function after 15 s, and what was found is to be saved.
+TOTAL_S = 13.0
 # What saving what was found, and the answer's own way, take of the time of whoever waits.
 SAVING_S = 0.2
 # How long a caller whom no CRM knows is not searched for again.
@@ -231,7 +234,8 @@ def _claim(query: Query, desk: Desk, keys: Sequence[str], caller: str) -> int | 
             ended = True
             continue
         if at_hand.searching_until <= now:
-            claim = desk.callers.claim(caller, until=now + SEARCH_S)
+            until = min(now + SEARCH_S, began_at + TOTAL_S)
+            claim = desk.callers.claim(caller, until=until)
             if claim:
                 return claim
         if query.refresh:
@@ -351,7 +355,8 @@ class _Round:
         self._refresh = query.refresh
         self._settings = settings
         self._desk = desk
-        self._limit = desk.now() + SEARCH_S
+        # Whose claim has lapsed is not to ask beside the next.
+        self._limit = min(desk.now() + SEARCH_S, asked.claim)
         self._keys = {candidate.key for candidate in asked.reading.candidates}
         self._number = asked.reading.candidates[0].number
         self._spellings = variants(asked.reading, asked.line)
