@@ -24,10 +24,11 @@ from centralino.entry.chunk import ChunkTools, apply_chunk
 from centralino_cli import s3_import
 from centralino_cli.export_file import open_export
 from tests.support.command_line import CommandLine
+from tests.support.memory_crm import Kill, kill
 from tests.support.memory_objects import MemoryObjects, MemorySqs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from centralino.application.import_chunk import Chunk
     from centralino.ports.store import ContactStore
@@ -361,6 +362,42 @@ def test_a_function_that_is_about_to_end_leaves_the_rest_of_a_piece_to_the_next_
     assert contacts.count() == 150
 
 
+def test_a_worker_that_is_killed_anywhere_in_a_piece_loses_no_row(tmp_path: Path) -> None:
+    """Every request of a piece is once the last one of its process."""
+    steps = 0
+    for place in range(1000):
+        yard = Yard(tmp_path)
+        rows = [person(1), "2,,,02 1,", person(3)]
+        yard.run(yard.write(*rows), "--no-wait")
+        [message] = yard.sqs.messages
+        left = [place]
+
+        def step(left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                kill()
+
+        contacts = yard.tools.contacts
+        tools = yard.tools._replace(
+            objects=Stepping(yard.objects, step),
+            contacts=lambda tenant, step=step, contacts=contacts: stepping(contacts(tenant), step),  # type: ignore[misc]
+        )
+        try:
+            apply_chunk(message, tools)
+        except Kill:
+            apply_chunk(message, yard.tools)
+        else:
+            steps = place
+        assert yard.line.office.contacts().count() == 2
+        [rejected] = [body for key, body in yard.objects.files.items() if "/rejected/" in key]
+        assert rejected.startswith(b"2,,,02 1,,3,")
+        assert len([key for key in yard.objects.files if "/results/" in key]) == 1
+        if steps:
+            break
+    # The rows, what is known of them, two contacts, two files; the manifest is in memory by then.
+    assert steps == 6
+
+
 def test_a_store_that_does_not_answer_keeps_no_function_until_its_end(yard: Yard) -> None:
     yard.run(yard.write(person(1)), "--no-wait")
     [message] = yard.sqs.messages
@@ -390,6 +427,31 @@ def test_no_log_holds_a_number_or_a_name(yard: Yard, capsys: pytest.CaptureFixtu
     assert '"ImportRows": 2' in out
     for marker in (MARKER, "44550001", "interno"):
         assert marker not in out + err
+
+
+class Stepping(MemoryObjects):
+    """Takes a step for each request, before it is carried out."""
+
+    def __init__(self, objects: MemoryObjects, step: Callable[[], None]) -> None:
+        super().__init__()
+        self.files = objects.files
+        self._asked = step  # type: ignore[method-assign]
+
+
+def stepping(store: ContactStore, step: Callable[[], None]) -> ContactStore:
+    """Let a store take a step for each contact that it saves, and for what it is asked for."""
+    save, known = store.save, store.known
+
+    def saved(*words: Any, **named: Any) -> Any:  # noqa: ANN401 - as the store has it
+        step()
+        return save(*words, **named)
+
+    def asked(*words: Any, **named: Any) -> Any:  # noqa: ANN401 - as the store has it
+        step()
+        return known(*words, **named)
+
+    store.save, store.known = saved, asked  # type: ignore[method-assign]
+    return store
 
 
 # --- cutting -------------------------------------------------------------------------------------

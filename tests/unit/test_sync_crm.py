@@ -508,6 +508,19 @@ def test_a_message_that_comes_twice_is_one_run(office: Office) -> None:
     assert len(office.crm.asked) == asked
 
 
+def test_a_run_that_was_asked_for_before_another_ended_is_not_begun(office: Office) -> None:
+    asked_ms = office.now_ms()
+    office.later(1000)
+    office.part("r1")
+    office.crm.asked.clear()
+    assert office.part("r2", asked_ms=asked_ms).done
+    assert office.crm.asked == []
+    # A desk whose clock is behind asks without a time.
+    office.later(-60_000)
+    office.part("r3")
+    assert office.state.last_run == "r3"
+
+
 def test_another_run_does_not_begin_while_one_is_under_way(office: Office) -> None:
     for record in range(7):
         office.crm.put(str(record))
@@ -684,6 +697,44 @@ def test_deletions_that_a_slow_crm_does_not_date_are_each_asked_for_once(office:
     assert len(fetched(office)) == len(set(fetched(office))) == 8
     assert office.held() == office.there()
     assert office.state.removed == 3
+
+
+def test_a_worker_at_a_slow_crm_that_is_killed_anywhere_forgets_nobody() -> None:
+    """As above, but a part of the run has time for two records; parts follow until it ends."""
+    requests = 1
+    for place in range(1000):
+        office = Office()
+        hide(office, 4, gone=2)
+        office.crm.before = lambda office=office: office.later(10_000)  # type: ignore[misc]
+        left = [place]
+        call = office.stores.client.call
+
+        def counted(
+            *args: object, _call: object = call, _left: list[int] = left, **kw: object
+        ) -> object:
+            _left[0] -= 1
+            if _left[0] == -1:
+                kill()
+            return _call(*args, **kw)  # type: ignore[operator]
+
+        office.stores.client.call = counted  # type: ignore[method-assign,assignment]
+        done = False
+        for _ in range(20):
+            try:
+                done = office.part("r", until_s=office.now() + 15).done
+            except Kill:
+                office.later(STALLED_MS)
+            if done:
+                break
+        assert done
+        office.stores.client.call = call  # type: ignore[method-assign]
+        assert office.held() == office.there()
+        # The one that was asked for when it died, and those of that part, may be asked for again.
+        assert len(fetched(office)) <= 6 + 2
+        if left[0] >= 0:
+            requests = place - left[0]
+            break
+    assert requests > 15
 
 
 def test_nothing_is_written_of_a_sweep_whose_tenant_is_being_erased(office: Office) -> None:

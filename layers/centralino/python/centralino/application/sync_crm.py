@@ -107,7 +107,7 @@ def sync_crm(  # noqa: PLR0913 - what a run depends on
         until_s: no page is begun after this, and the CRM is asked for no further record.
         has_time: whether this process has so many seconds left.
         asked_ms: when the run was asked for, milliseconds since 1970; it isn't begun if another
-            one began or ended after that.
+            one began or ended after that. 0: it is, whatever other clocks say.
         renew: builds the connection once more, its secrets read again; for when the CRM says that
             they are wrong.
         report: told how far it is after each page.
@@ -118,7 +118,7 @@ def sync_crm(  # noqa: PLR0913 - what a run depends on
     link = links.get(crm.slug)
     if link is None:
         return Part(done=True)
-    before = _begun(link.state, crm, run, asked_ms or int(now() * 1000), int(now() * 1000))
+    before = _begun(link.state, crm, run, asked_ms, int(now() * 1000))
     if before is None:
         return Part(done=True)
     it = _Run(links, contacts, crm, line, now, until_s, has_time, before)
@@ -140,7 +140,7 @@ def _begun(state: SyncState, crm: Crm, run: str, asked_ms: int, now_ms: int) -> 
         return state
     if state.run or run == state.last_run:
         return None
-    if max(state.started_ms, state.finished_ms) > asked_ms:
+    if asked_ms and max(state.started_ms, state.finished_ms) > asked_ms:
         return None
     if not crm.reads:
         return state._replace(last_run=run, due_ms=now_ms + NOTHING_TO_READ_MS, problem="")
