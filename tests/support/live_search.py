@@ -1,7 +1,7 @@
 """A whole live search on loopback: the lookup and the search as Lambda runs them, and a CRM.
 
-Lambda's own part, invoking one function from the other, is played by `Invocations`: as there, the
-function goes on when its caller has hung up. What it cannot show is a second container.
+Lambda's own part, invoking one function from the other, is played by `Invocations`: as there, a
+container does one thing at a time, and goes on with it when its caller has hung up.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import threading
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import urlencode
 
@@ -24,6 +25,7 @@ from tests.support.lambda_emulator import LambdaEmulator
 from tests.support.tenants import make_tenant
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tests.support.crm import Fault, Reply, Request
@@ -49,25 +51,54 @@ class SlowErp(FakeErp):
         super().__init__()
         self.takes_s = 0.0
         self.searches = 0
+        self._counting = threading.Lock()
 
     def handle(self, request: Request) -> tuple[Reply, Fault]:
         """Wait, then answer."""
-        self.searches += request.path == "/api/search"
+        with self._counting:
+            self.searches += request.path == "/api/search"
         self.wait(self.takes_s)
         return super().handle(request)
+
+
+class Containers:
+    """The containers of one function: whoever calls gets a free one, or waits for it."""
+
+    def __init__(self, containers: Sequence[LambdaEmulator]) -> None:
+        self._number = len(containers)
+        self._free: SimpleQueue[LambdaEmulator] = SimpleQueue()
+        for container in containers:
+            self._free.put(container)
+
+    @contextmanager
+    def one(self) -> Iterator[LambdaEmulator]:
+        """Keep one for the length of a `with` block."""
+        container = self._free.get()
+        try:
+            yield container
+        finally:
+            self._free.put(container)
+
+    def wait(self) -> None:
+        """Wait until all of them are free."""
+        with ExitStack() as kept:
+            for _ in range(self._number):
+                kept.enter_context(self.one())
 
 
 class Invocations:
     """What invokes the search for the lookup; a context manager.
 
+    Args:
+        containers: the search's.
+
     Attributes:
         kinds: the invocations' types, in order.
     """
 
-    def __init__(self, function: LambdaEmulator) -> None:
+    def __init__(self, containers: Containers) -> None:
         self.kinds: list[str] = []
-        self._function = function
-        self._one = threading.Lock()  # the emulator is one container
+        self._containers = containers
         self._threads: list[threading.Thread] = []
         outer = self
 
@@ -122,13 +153,12 @@ class Invocations:
 
     def invoke(self, body: bytes) -> bytes:
         """Invoke the search; what it returns is the answer's body."""
-        with self._one:
-            return json.dumps(self._function.invoke(json.loads(body))).encode()
+        with self._containers.one() as container:
+            return json.dumps(container.invoke(json.loads(body))).encode()
 
     def wait(self) -> None:
         """Wait until nothing is searched for any more."""
-        with self._one:
-            return
+        self._containers.wait()
 
     def later(self, body: bytes) -> None:
         """Invoke the search behind the answer."""
@@ -153,11 +183,12 @@ class Stage:
         directory: for the file of secrets.
         live_search_s: how long a call waits for the CRM; a PBX waits for 2.7 s.
         better: whether the tenant has another CRM, which it prefers and which never answers.
+        containers: how many there are of either function.
 
     Attributes:
         crm: the CRM.
-        lookup: the lookup, running.
-        search: the search, running.
+        lookup: the lookup, running; the first of its containers.
+        search: the search, running; the first of its containers.
         invocations: what leads from one to the other.
     """
 
@@ -168,7 +199,9 @@ class Stage:
         *,
         live_search_s: float = 10.0,
         better: bool = False,
+        containers: int = 1,
     ) -> None:
+        self._number = containers
         self._dynamodb = dynamodb
         self._directory = directory
         self._settings = Settings(
@@ -204,13 +237,20 @@ class Stage:
                 "CENTRALINO_SECRETS": f"file:{secrets}",
             }
             found = lambda_emulator.artifact("SearchCrmFunction")
-            self.search = started.enter_context(
-                LambdaEmulator(found.task, found.opt, env, timeout_s=15)
-            )
-            self.invocations = started.enter_context(Invocations(self.search))
+            searches = [
+                started.enter_context(LambdaEmulator(found.task, found.opt, env, timeout_s=15))
+                for _ in range(self._number)
+            ]
+            self.search = searches[0]
+            self.invocations = started.enter_context(Invocations(Containers(searches)))
             found = lambda_emulator.artifact("LookupFunction")
             env |= self.invocations.env
-            self.lookup = started.enter_context(LambdaEmulator(found.task, found.opt, env))
+            lookups = [
+                started.enter_context(LambdaEmulator(found.task, found.opt, env))
+                for _ in range(self._number)
+            ]
+            self.lookup = lookups[0]
+            self._lookups = Containers(lookups)
             self._calls = DynamoCallStore(client, table)
             self._open = started.pop_all()
         return self
@@ -220,20 +260,22 @@ class Stage:
 
     def ask(self, number: str) -> Answer:
         """Call, as a PBX does."""
-        event = {
-            "version": "2.0",
-            "rawPath": "/v1/lookup",
-            "rawQueryString": urlencode({"number": number}),
-            "headers": {"x-api-key": self._key},
-            "requestContext": {
-                "http": {"method": "GET", "path": "/v1/lookup", "sourceIp": "127.0.0.1"},
-                "timeEpoch": int(time.time() * 1000),
-            },
-            "isBase64Encoded": False,
-        }
-        before = time.perf_counter()
-        returned = self.lookup.invoke(event)
-        seconds = time.perf_counter() - before
+        with self._lookups.one() as container:
+            # Lambda would have one more container, so waiting for this one is nobody's time.
+            event = {
+                "version": "2.0",
+                "rawPath": "/v1/lookup",
+                "rawQueryString": urlencode({"number": number}),
+                "headers": {"x-api-key": self._key},
+                "requestContext": {
+                    "http": {"method": "GET", "path": "/v1/lookup", "sourceIp": "127.0.0.1"},
+                    "timeEpoch": int(time.time() * 1000),
+                },
+                "isBase64Encoded": False,
+            }
+            before = time.perf_counter()
+            returned = container.invoke(event)
+            seconds = time.perf_counter() - before
         return Answer(returned["headers"]["x-centralino-outcome"], returned["body"], seconds)
 
     def is_indexed(self, number: str) -> bool:
