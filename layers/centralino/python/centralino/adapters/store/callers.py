@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
 from centralino.adapters.aws import AwsError
 from centralino.adapters.store.change import is_passing, list_key
+from centralino.adapters.store.one_tenant import OneTenant
 from centralino.adapters.store.table import SCHEMA, SHARDS, card_key, read_card, unknown_key
-from centralino.domain.errors import PayloadError, ThrottledError
-from centralino.domain.settings import TENANT_PATTERN
+from centralino.domain.errors import ThrottledError
 from centralino.ports.callers import AtHand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from centralino.adapters.store.sender import Sender
     from centralino.domain.card import Card
 
 TIMEOUT_S = 2.0
@@ -26,41 +24,13 @@ ATTEMPTS = 6
 NOTED_S = 30 * 86_400
 
 
-class DynamoCallerStore:
-    """The callers of one tenant; see the port.
-
-    Args:
-        client: sends a request to DynamoDB.
-        table: the table's name.
-        tenant: the tenant's id.
-        now: the time, seconds since 1970.
-        pause: waits some seconds.
-
-    Raises:
-        PayloadError: that is no tenant's id.
-    """
-
-    def __init__(
-        self,
-        client: Sender,
-        table: str,
-        tenant: str,
-        *,
-        now: Callable[[], float] = time.time,
-        pause: Callable[[float], None] = time.sleep,
-    ) -> None:
-        if not TENANT_PATTERN.fullmatch(tenant):
-            raise PayloadError("tenant", "2 to 12 of a-z, 0-9 and -")
-        self._client = client
-        self._table = table
-        self._tenant = tenant
-        self._now = now
-        self._pause = pause
+class DynamoCallerStore(OneTenant):
+    """The callers of one tenant; see the port."""
 
     def read(self, numbers: Sequence[str], caller: str) -> AtHand:
         """Return what is stored at this very moment; see the port."""
-        keys = [card_key(self._tenant, number) for number in dict.fromkeys(numbers)]
-        wanted = {"Keys": [*keys, unknown_key(self._tenant, caller)], "ConsistentRead": True}
+        keys = [card_key(self.tenant, number) for number in dict.fromkeys(numbers)]
+        wanted = {"Keys": [*keys, unknown_key(self.tenant, caller)], "ConsistentRead": True}
         answer = self._client.call(
             "BatchGetItem", {"RequestItems": {self._table: wanted}}, timeout_s=TIMEOUT_S
         )
@@ -82,7 +52,7 @@ class DynamoCallerStore:
         """Claim to be the one who asks the CRMs for a caller; see the port."""
         claim = math.ceil(until)
         payload = {
-            "Key": unknown_key(self._tenant, caller),
+            "Key": unknown_key(self.tenant, caller),
             # Listed where the notes are: what erases a tenant is to find it.
             "UpdateExpression": (
                 "SET searching_until = :until, lsk = if_not_exists(lsk, :once), lpk = :lpk, "
@@ -105,7 +75,7 @@ class DynamoCallerStore:
 
     def release(self, caller: str, claim: int) -> None:
         """Give up a claim; see the port."""
-        key = unknown_key(self._tenant, caller)
+        key = unknown_key(self.tenant, caller)
         mine = {":claim": {"N": str(claim)}}
         payload = {
             "Key": key,
@@ -127,7 +97,7 @@ class DynamoCallerStore:
         """Note that no CRM knows a caller; see the port."""
         now = int(self._now())
         payload = {
-            "Key": unknown_key(self._tenant, caller),
+            "Key": unknown_key(self.tenant, caller),
             # The list shows at a glance who called again: `again` is its entry from then on.
             "UpdateExpression": (
                 "SET lsk = if_not_exists(again, :once), again = :again, lpk = :lpk, "
@@ -153,12 +123,12 @@ class DynamoCallerStore:
 
     def forget_unknown(self, caller: str) -> None:
         """Take back that a caller is unknown; see the port."""
-        self._write("DeleteItem", {"Key": unknown_key(self._tenant, caller)})
+        self._write("DeleteItem", {"Key": unknown_key(self.tenant, caller)})
 
     def refresh_at(self, number: str, at: float) -> Card | None:
         """Say from when on a card is to be refreshed; see the port."""
         payload = {
-            "Key": card_key(self._tenant, number),
+            "Key": card_key(self.tenant, number),
             "UpdateExpression": "SET f = :at",
             "ConditionExpression": "attribute_exists(n)",
             "ExpressionAttributeValues": {":at": {"N": str(int(at))}},
@@ -168,7 +138,7 @@ class DynamoCallerStore:
         return read_card(number, answer["Attributes"]) if answer else None
 
     def _list_of(self, caller: str) -> str:
-        return list_key(self._tenant, "unknown", zlib.crc32(caller.encode()) % SHARDS)
+        return list_key(self.tenant, "unknown", zlib.crc32(caller.encode()) % SHARDS)
 
     def _write(self, operation: str, payload: dict[str, Any]) -> dict[str, Any] | None:
         """Send a write; return the answer, None if its condition doesn't hold."""

@@ -12,10 +12,10 @@ from bisect import bisect_left
 from hashlib import blake2b
 
 from centralino.adapters.aws import AwsError
+from centralino.adapters.store.one_tenant import MAX_KEYS, TIMEOUT_S, OneTenant, read_batch
 from centralino.adapters.store.table import LIST_INDEX, SCHEMA, SHARDS, dump, tenant_key
 from centralino.domain.errors import NotFoundError, PayloadError, ThrottledError
 from centralino.domain.record import TYPE_CHECKING
-from centralino.domain.settings import TENANT_PATTERN
 from centralino.ports.connections import StoredConnection, SyncState
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from centralino.adapters.store.sender import Sender
     from centralino.adapters.store.table import Item
 
-TIMEOUT_S = 5.0
 ATTEMPTS = 8
-MAX_KEYS = 100  # of one BatchGetItem
 # Longer than any run takes: after this a run that stood still begins anew.
 MARKS_S = 8 * 86_400
 _SLUG = re.compile(r"[a-z][a-z0-9_]{1,31}", re.ASCII)
@@ -68,36 +66,8 @@ def pack(records: Sequence[str]) -> bytes:
     return b"".join(blake2b(record.encode(), digest_size=8).digest() for record in records)
 
 
-class DynamoConnectionStore:
-    """The connections of one tenant; see the port.
-
-    Args:
-        client: sends a request to DynamoDB.
-        table: the table's name.
-        tenant: the tenant's id.
-        now: the time, seconds since 1970.
-        pause: waits some seconds.
-
-    Raises:
-        PayloadError: that is no tenant's id.
-    """
-
-    def __init__(
-        self,
-        client: Sender,
-        table: str,
-        tenant: str,
-        *,
-        now: Callable[[], float] = time.time,
-        pause: Callable[[float], None] = time.sleep,
-    ) -> None:
-        if not TENANT_PATTERN.fullmatch(tenant):
-            raise PayloadError("tenant", "2 to 12 of a-z, 0-9 and -")
-        self.tenant = tenant
-        self._client = client
-        self._table = table
-        self._now = now
-        self._pause = pause
+class DynamoConnectionStore(OneTenant):
+    """The connections of one tenant; see the port."""
 
     def get(self, provider: str, timeout_s: float = TIMEOUT_S) -> StoredConnection | None:
         """Return a connection; None if there is none."""
@@ -277,26 +247,12 @@ class DynamoConnectionList:
             while True:
                 answer = self._client.call("Query", payload, timeout_s=TIMEOUT_S)
                 keys = [{"pk": item["pk"], "sk": item["sk"]} for item in answer["Items"]]
-                yield from map(read_connection, self._batch(keys))
+                yield from map(
+                    read_connection, read_batch(self._client, self._table, keys, self._pause)
+                )
                 if "LastEvaluatedKey" not in answer:
                     break
                 payload["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-
-    def _batch(self, keys: Sequence[Item]) -> list[Item]:
-        left = list(keys)
-        items: list[Item] = []
-        for attempt in range(ATTEMPTS):
-            if not left:
-                return items
-            if attempt:
-                self._pause(0.05 * 2**attempt)
-            payload = {"RequestItems": {self._table: {"Keys": left}}}
-            answer = self._client.call("BatchGetItem", payload, timeout_s=TIMEOUT_S)
-            items += answer["Responses"].get(self._table, ())
-            left = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-        if left:
-            raise ThrottledError("unprocessed")
-        return items
 
 
 def shard_key(shard: int) -> str:

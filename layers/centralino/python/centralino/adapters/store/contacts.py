@@ -27,6 +27,13 @@ from centralino.adapters.store.change import (
     save_decision,
     target_of,
 )
+from centralino.adapters.store.one_tenant import (
+    MAX_KEYS,
+    READ_ATTEMPTS,
+    TIMEOUT_S,
+    OneTenant,
+    read_batch,
+)
 from centralino.adapters.store.sender import Request, run
 from centralino.adapters.store.table import (
     LIST_INDEX,
@@ -43,7 +50,6 @@ from centralino.adapters.store.table import (
 from centralino.domain.card import HOLDERS_ON_CARD
 from centralino.domain.contact import ID_PATTERN
 from centralino.domain.errors import NotFoundError, PayloadError, ThrottledError
-from centralino.domain.settings import TENANT_PATTERN
 from centralino.ports.store import HolderPage, Page
 
 if TYPE_CHECKING:
@@ -55,17 +61,13 @@ if TYPE_CHECKING:
     from centralino.domain.contact import Contact
     from centralino.ports.store import Known, Outcome
 
-# For each request; an administrator waits longer than a caller.
-TIMEOUT_S = 5.0
-MAX_PAGE = 100  # keys of one BatchGetItem
-MAX_KNOWN = MAX_PAGE - 1  # one more asks whether the tenant is still there
-READ_ATTEMPTS = 8
+MAX_KNOWN = MAX_KEYS - 1  # one more asks whether the tenant is still there
 _NUMBER = re.compile(r"\+[0-9]{1,20}\*?", re.ASCII)
 _CURSOR = re.compile(r"(\d{1,2})\.(.*)", re.ASCII | re.DOTALL)
 _SPARE = re.compile(r"N#\d{15}#.+", re.ASCII | re.DOTALL)
 
 
-class DynamoContactStore:
+class DynamoContactStore(OneTenant):
     """The contacts of one tenant; see the port.
 
     Args:
@@ -92,13 +94,7 @@ class DynamoContactStore:
         room: int = HOLDERS_ON_CARD,
         block_lengths: Iterable[int] = (),
     ) -> None:
-        if not TENANT_PATTERN.fullmatch(tenant):
-            raise PayloadError("tenant", "2 to 12 of a-z, 0-9 and -")
-        self.tenant = tenant
-        self._client = client
-        self._table = table
-        self._now = now
-        self._pause = pause
+        super().__init__(client, table, tenant, now=now, pause=pause)
         self._room = room
         self._block_lengths = set(block_lengths)
 
@@ -169,8 +165,8 @@ class DynamoContactStore:
     def seen(self, events: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
         """Return which of some events were applied lately; see the port."""
         keys = {delivery_key(self.tenant, *event)["pk"]["S"]: event for event in events if event[1]}
-        if len(keys) > MAX_PAGE:
-            raise PayloadError("events", f"at most {MAX_PAGE}")
+        if len(keys) > MAX_KEYS:
+            raise PayloadError("events", f"at most {MAX_KEYS}")
         items = self._batch([{"pk": {"S": pk}, "sk": {"S": "E"}} for pk in keys])
         now = self._now()
         return frozenset(
@@ -210,8 +206,8 @@ class DynamoContactStore:
 
     def page(self, *, cursor: str = "", limit: int = 50, problems: bool = False) -> Page:
         """List contacts, shard by shard; see the port."""
-        if not 1 <= limit <= MAX_PAGE:
-            raise PayloadError("limit", f"a number from 1 to {MAX_PAGE}")
+        if not 1 <= limit <= MAX_KEYS:
+            raise PayloadError("limit", f"a number from 1 to {MAX_KEYS}")
         shard, after = _read_cursor(cursor)
         prefix = "!" if problems else ""
         ids: list[str] = []
@@ -284,7 +280,7 @@ class DynamoContactStore:
     def purge(self, *, limit: int = 100) -> int:
         """Remove some contacts, tombstones and notes of unknown callers; return how many."""
         removed = 0
-        ids = list(self._some_ids(min(limit, MAX_PAGE)))
+        ids = list(self._some_ids(min(limit, MAX_KEYS)))
         for item in self._batch([self._key(contact_id) for contact_id in ids]):
             place = self._place(_id_of(item))
             steps = change(place, purge_decision, read_stored(item), self._pause)
@@ -335,19 +331,7 @@ class DynamoContactStore:
 
     def _batch(self, keys: Iterable[Item]) -> list[Item]:
         """Read items; eventually consistent, for whoever writes on that is told by a condition."""
-        left = list(keys)
-        items: list[Item] = []
-        for attempt in range(READ_ATTEMPTS):
-            if not left:
-                return items
-            if attempt:
-                self._pause(0.05 * 2**attempt)
-            answer = self._call("BatchGetItem", {"RequestItems": {self._table: {"Keys": left}}})
-            items += answer["Responses"].get(self._table, ())
-            left = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-        if left:
-            raise ThrottledError("unprocessed")
-        return items
+        return read_batch(self._client, self._table, keys, self._pause)
 
     def _listed(
         self, kind: str, shard: int, after: str, limit: int, prefix: str = ""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import time
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from centralino.adapters.store.change import list_key
+from centralino.adapters.store.one_tenant import MAX_KEYS, TIMEOUT_S, OneTenant, read_batch
 from centralino.adapters.store.table import (
     LIST_INDEX,
     SHARDS,
@@ -15,60 +15,27 @@ from centralino.adapters.store.table import (
     read_card,
     unknown_key,
 )
-from centralino.domain.errors import PayloadError, ThrottledError
-from centralino.domain.settings import TENANT_PATTERN
+from centralino.domain.errors import PayloadError
 from centralino.ports.quality import CallerPage, UnknownCaller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from centralino.adapters.store.sender import Sender
     from centralino.adapters.store.table import Item
     from centralino.domain.card import Card
 
-TIMEOUT_S = 5.0
-MAX_KEYS = 100  # of one BatchGetItem
-ATTEMPTS = 8
 # Who called more than once stands in the list behind this mark.
 REPEATED = "!"
 _CURSOR = re.compile(r"(\d{1,2})\.([^#\x00-\x1f\x7f]{0,100})", re.ASCII)
 
 
-class DynamoQualityStore:
-    """One tenant's cards and unknown callers; see the port.
-
-    Args:
-        client: sends a request to DynamoDB.
-        table: the table's name.
-        tenant: the tenant's id.
-        now: the time, seconds since 1970.
-        pause: waits some seconds.
-
-    Raises:
-        PayloadError: that is no tenant's id.
-    """
-
-    def __init__(
-        self,
-        client: Sender,
-        table: str,
-        tenant: str,
-        *,
-        now: Callable[[], float] = time.time,
-        pause: Callable[[float], None] = time.sleep,
-    ) -> None:
-        if not TENANT_PATTERN.fullmatch(tenant):
-            raise PayloadError("tenant", "2 to 12 of a-z, 0-9 and -")
-        self._client = client
-        self._table = table
-        self._tenant = tenant
-        self._now = now
-        self._pause = pause
+class DynamoQualityStore(OneTenant):
+    """One tenant's cards and unknown callers; see the port."""
 
     def cards(self, numbers: Sequence[str]) -> Mapping[str, Card]:
         """Return the cards of some numbers; see the port."""
         cards = {}
-        for item in self._items(card_key(self._tenant, number) for number in set(numbers)):
+        for item in self._items(card_key(self.tenant, number) for number in set(numbers)):
             number = item["pk"]["S"].split("#", 3)[3]
             cards[number] = read_card(number, item)
         return cards
@@ -85,7 +52,7 @@ class DynamoQualityStore:
             found += callers
             if not after:
                 shard += 1
-        items = self._items(unknown_key(self._tenant, caller) for caller in found)
+        items = self._items(unknown_key(self.tenant, caller) for caller in found)
         # The index follows the table a moment later, and TTL some days; without `calls` it is not a
         # note any more but a search that is going on.
         now = self._now()
@@ -96,7 +63,7 @@ class DynamoQualityStore:
         )
 
     def _listed(self, shard: int, after: str, limit: int) -> tuple[list[str], str]:
-        lpk = {"S": list_key(self._tenant, "unknown", shard)}
+        lpk = {"S": list_key(self.tenant, "unknown", shard)}
         payload: dict[str, Any] = {
             "TableName": self._table,
             "IndexName": LIST_INDEX,
@@ -106,7 +73,7 @@ class DynamoQualityStore:
         }
         if after:
             entry = {"lpk": lpk, "lsk": {"S": REPEATED + after}}
-            payload["ExclusiveStartKey"] = unknown_key(self._tenant, after) | entry
+            payload["ExclusiveStartKey"] = unknown_key(self.tenant, after) | entry
         answer = self._client.call("Query", payload, timeout_s=TIMEOUT_S)
         callers = [item["lsk"]["S"].removeprefix(REPEATED) for item in answer["Items"]]
         last = answer.get("LastEvaluatedKey", {}).get("lsk", {}).get("S", "")
@@ -114,21 +81,8 @@ class DynamoQualityStore:
 
     def _items(self, keys: Iterator[Item]) -> list[Item]:
         items: list[Item] = []
-        while left := list(islice(keys, MAX_KEYS)):
-            for attempt in range(ATTEMPTS):
-                if attempt:
-                    self._pause(0.05 * 2**attempt)
-                answer = self._client.call(
-                    "BatchGetItem",
-                    {"RequestItems": {self._table: {"Keys": left}}},
-                    timeout_s=TIMEOUT_S,
-                )
-                items += answer["Responses"].get(self._table, ())
-                left = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-                if not left:
-                    break
-            else:
-                raise ThrottledError("unprocessed")
+        while some := list(islice(keys, MAX_KEYS)):
+            items += read_batch(self._client, self._table, some, self._pause)
         return items
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import secrets
-import time
 from typing import TYPE_CHECKING, Any
 
 from centralino.adapters.aws import AwsError
 from centralino.adapters.store.change import is_passing
+from centralino.adapters.store.one_tenant import TIMEOUT_S, OneTenant
 from centralino.adapters.store.table import (
     SCHEMA,
     dump,
@@ -17,53 +17,20 @@ from centralino.adapters.store.table import (
     read_settings_item,
     tenant_key,
 )
-from centralino.domain.errors import ConflictError, NotFoundError, PayloadError, ThrottledError
-from centralino.domain.settings import TENANT_PATTERN
+from centralino.domain.errors import ConflictError, NotFoundError, ThrottledError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from centralino.adapters.store.sender import Sender
     from centralino.adapters.store.table import Item
     from centralino.domain.keys import ApiKey
     from centralino.domain.settings import Settings
 
-TIMEOUT_S = 5.0
 # As long as a point-in-time recovery could bring the data back.
 CLOSED_S = 35 * 86_400
 ATTEMPTS = 8
 
 
-class DynamoTenantStore:
-    """The settings and keys of one tenant; see the port.
-
-    Args:
-        client: sends a request to DynamoDB.
-        table: the table's name.
-        tenant: the tenant's id.
-        now: the time, seconds since 1970.
-        pause: waits some seconds.
-
-    Raises:
-        PayloadError: that is no tenant's id.
-    """
-
-    def __init__(
-        self,
-        client: Sender,
-        table: str,
-        tenant: str,
-        *,
-        now: Callable[[], float] = time.time,
-        pause: Callable[[float], None] = time.sleep,
-    ) -> None:
-        if not TENANT_PATTERN.fullmatch(tenant):
-            raise PayloadError("tenant", "2 to 12 of a-z, 0-9 and -")
-        self.tenant = tenant
-        self._client = client
-        self._table = table
-        self._now = now
-        self._pause = pause
+class DynamoTenantStore(OneTenant):
+    """The settings and keys of one tenant; see the port."""
 
     def create(self, settings: Settings, key: ApiKey) -> None:
         """Create the tenant with its first key; see the port."""

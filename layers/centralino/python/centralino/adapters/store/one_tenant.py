@@ -1,0 +1,80 @@
+"""What the stores of one tenant have in common: how they are built, and how they read by the key.
+
+Without `typing`, as the receiver of webhooks reads connections while a CRM waits.
+"""
+
+from __future__ import annotations
+
+import time
+
+from centralino.domain.errors import PayloadError, ThrottledError
+from centralino.domain.record import TYPE_CHECKING
+from centralino.domain.settings import TENANT_PATTERN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from centralino.adapters.store.sender import Sender
+    from centralino.adapters.store.table import Item
+
+# For each request; an administrator and a worker wait longer than a caller.
+TIMEOUT_S = 5.0
+MAX_KEYS = 100  # of one BatchGetItem
+READ_ATTEMPTS = 8
+
+
+class OneTenant:
+    """A store that is built for one tenant and cannot address another.
+
+    Args:
+        client: sends a request to DynamoDB; one for each thread if it is `adapters/aws.py`'s.
+        table: the table's name.
+        tenant: the tenant's id.
+        now: the time, seconds since 1970.
+        pause: waits some seconds.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+
+    def __init__(
+        self,
+        client: Sender,
+        table: str,
+        tenant: str,
+        *,
+        now: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if not TENANT_PATTERN.fullmatch(tenant):
+            raise PayloadError("tenant", "2 to 12 of a-z, 0-9 and -")
+        self.tenant = tenant
+        self._client = client
+        self._table = table
+        self._now = now
+        self._pause = pause
+
+
+def read_batch(
+    client: Sender, table: str, keys: Iterable[Item], pause: Callable[[float], None]
+) -> list[Item]:
+    """Read at most `MAX_KEYS` items, eventually consistent, and ask again for what was left over.
+
+    Raises:
+        ThrottledError: something was left over to the end.
+        UnavailableError: there is no answer.
+    """
+    left = list(keys)
+    items: list[Item] = []
+    for attempt in range(READ_ATTEMPTS):
+        if not left:
+            return items
+        if attempt:
+            pause(0.05 * 2**attempt)
+        payload = {"RequestItems": {table: {"Keys": left}}}
+        answer = client.call("BatchGetItem", payload, timeout_s=TIMEOUT_S)
+        items += answer["Responses"].get(table, ())
+        left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+    if left:
+        raise ThrottledError("unprocessed")
+    return items
