@@ -1,8 +1,8 @@
 """Named tuples and protocols for the call path, without `typing`.
 
-Importing `typing`, and what its `NamedTuple` does with every annotation, is work that a cold
-start would wait for (docs/performance.md). So modules that a call, or a webhook, imports take `NamedTuple`,
-`Protocol` and `TYPE_CHECKING` from here. To type checkers they are those of `typing`;
+Importing `typing`, and what its `NamedTuple` does with every annotation, is work that a cold start
+would wait for (docs/performance.md). So modules that a call, or a webhook, imports take
+`NamedTuple`, `Protocol` and `TYPE_CHECKING` from here. To type checkers they are those of `typing`;
 pyproject.toml says so to ruff.
 """
 
