@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from centralino import bootstrap
 from centralino.entry.access import Door
 from centralino.entry.admin.api import AdminApi
+from centralino.entry.admin.session import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +22,7 @@ READ_S = 3.0
 api = AdminApi(
     Door(bootstrap.call_store(), time.time, bootstrap.cache_s(), READ_S),
     bootstrap.call_store(),
-    bootstrap.contact_store,
-    bootstrap.tenant_store,
-    bootstrap.quality_store,
+    Stores(bootstrap.contact_store, bootstrap.tenant_store, bootstrap.quality_store),
 )
 
 

@@ -17,6 +17,7 @@ from centralino.domain.keys import ROLES
 from centralino.domain.settings import Line, Settings
 from centralino.entry.access import Door
 from centralino.entry.admin.api import AdminApi
+from centralino.entry.admin.session import Stores
 from tests.support.calls import Clock, http_event
 from tests.support.memory_dynamo import MemoryDynamo
 
@@ -114,9 +115,7 @@ class Desk:
         self.api = AdminApi(
             Door(self.call_store(), self.clock, cache_s, read_s=3.0),
             self.call_store(),
-            self.contacts,
-            self.tenants,
-            self.quality,
+            Stores(self.contacts, self.tenants, self.quality),
         )
         for tenant in ("acme", "other"):
             self.add_tenant(tenant)

@@ -17,11 +17,11 @@ from centralino.entry.observability import emit
 from centralino.entry.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from centralino.entry.access import Door, Visit
-    from centralino.ports.quality import QualityStore
-    from centralino.ports.store import CallStore, ContactStore, TenantStore
+    from centralino.entry.admin.session import Stores
+    from centralino.ports.store import CallStore
 
 # A batch of a hundred contacts with all their numbers fits; the gateway's own limit is 10 MB.
 MAX_BODY = 1024 * 1024
@@ -51,24 +51,13 @@ class AdminApi:
     Args:
         door: lets keys in.
         call_store: the call path's store, whose health is shown.
-        contact_store: builds a tenant's contact store.
-        tenant_store: builds a tenant's store of settings and keys.
-        quality_store: builds what reports on a tenant's data look at.
+        stores: builds a tenant's stores.
     """
 
-    def __init__(
-        self,
-        door: Door,
-        call_store: CallStore,
-        contact_store: Callable[[str], ContactStore],
-        tenant_store: Callable[[str], TenantStore],
-        quality_store: Callable[[str], QualityStore],
-    ) -> None:
+    def __init__(self, door: Door, call_store: CallStore, stores: Stores) -> None:
         self._door = door
         self._call_store = call_store
-        self._contact_store = contact_store
-        self._tenant_store = tenant_store
-        self._quality_store = quality_store
+        self._stores = stores
 
     def answer(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """Answer one request; whatever happens, errors are problem documents.
@@ -108,11 +97,8 @@ class AdminApi:
         event = _clean_event(request)
         resolver.context["call_store"] = self._call_store
         if visit is not None:
-            contacts = self._contact_store(visit.tenant)
-            tenants = self._tenant_store(visit.tenant)
-            quality = self._quality_store(visit.tenant)
-            session = Session(visit, contacts, tenants, self._door.now, quality)
-            resolver.context["session"] = session
+            stores = {name: build(visit.tenant) for name, build in self._stores._asdict().items()}
+            resolver.context["session"] = Session(visit, now=self._door.now, **stores)
         given = resolver.resolve(event, None)  # type: ignore[arg-type] # no route asks for it
         headers = {name.lower(): value for name, value in given["headers"].items()}
         given["headers"] = {"cache-control": "no-store", **headers}

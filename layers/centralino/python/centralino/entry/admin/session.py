@@ -18,6 +18,20 @@ if TYPE_CHECKING:
 ALSO = "x-also"
 
 
+class Stores(NamedTuple):
+    """What builds the stores of a tenant, each from the tenant's id.
+
+    Attributes:
+        contacts: its contacts.
+        tenants: its settings and keys.
+        quality: its cards and unknown callers, for reports.
+    """
+
+    contacts: Callable[[str], ContactStore]
+    tenants: Callable[[str], TenantStore]
+    quality: Callable[[str], QualityStore]
+
+
 class Session(NamedTuple):
     """One request that is in.
 

@@ -1,0 +1,102 @@
+"""A customer: who pays for what, and until when; and how callers are known to be one."""
+
+from __future__ import annotations
+
+from centralino.domain.record import NamedTuple
+
+STATUSES = ("prospect", "pending", "active", "expired", "suspended")
+
+
+class Purchase(NamedTuple):
+    """Something that a customer bought.
+
+    Attributes:
+        what: what it was, in the tenant's own words (`truck`).
+        on: the day, `YYYY-MM-DD`.
+        tags: for rules (`heavy`, `used`).
+    """
+
+    what: str
+    on: str
+    tags: tuple[str, ...] = ()
+
+
+class Customer(NamedTuple):
+    """A customer as it is stored.
+
+    Attributes:
+        code: the customer code (VAT number, contract or customer number), as the tenant spells it.
+        name: to be shown.
+        status: one of `STATUSES`, as it was set; `status_at` says what it has become since.
+        valid_until: the day (`2026-12-31`, whole) or the instant (`2026-12-31T12:00:00+01:00`) that
+            an active contract ends with, as it was given; empty for no end.
+        ends_at: the same, seconds since 1970, the first instant that is not covered; 0 for no end.
+        plan: what the contract is called (`gold`).
+        owner: the exten of the dedicated agent; empty without one.
+        priority: the higher the sooner answered; 0 is usual.
+        language: of whoever calls, ISO 639-1; empty if unknown.
+        version: counts up with every save; an edit names the version that it read.
+    """
+
+    code: str
+    name: str = ""
+    status: str = "active"
+    valid_until: str = ""
+    ends_at: int = 0
+    plan: str = ""
+    tags: tuple[str, ...] = ()
+    purchases: tuple[Purchase, ...] = ()
+    owner: str = ""
+    priority: int = 0
+    language: str = ""
+    version: int = 0
+    updated_at_ms: int = 0
+
+
+class Learned(NamedTuple):
+    """An association: a number that taught us a customer code. A caller ID proves nothing.
+
+    Attributes:
+        number: E.164.
+        code: the customer code.
+        learned_at: when the code was typed, seconds since 1970.
+        used_at: when a call from the number last was taken for the customer, seconds since 1970.
+        node: the identify node at which it was typed.
+        call_id: the call's.
+        attestation: STIR/SHAKEN's `A`, `B` or `C` of that call; empty if the PBX doesn't say.
+    """
+
+    number: str
+    code: str
+    learned_at: int = 0
+    used_at: int = 0
+    node: str = ""
+    call_id: str = ""
+    attestation: str = ""
+
+
+class History(NamedTuple):
+    """What is known of earlier calls of a caller or of a customer.
+
+    Attributes:
+        day: the tenant's date of `calls`, `YYYY-MM-DD`.
+        calls: calls on that day.
+        last_at: the last call, seconds since 1970; 0 for none.
+        agent: the exten that spoke to them last; empty for none.
+        agent_at: when, seconds since 1970.
+        ticket: the open ticket's number; empty for none.
+    """
+
+    day: str = ""
+    calls: int = 0
+    last_at: int = 0
+    agent: str = ""
+    agent_at: int = 0
+    ticket: str = ""
+
+
+def status_at(customer: Customer, now_s: float) -> str:
+    """Return a customer's status at an instant: an active contract that has ended is expired."""
+    if customer.status == "active" and 0 < customer.ends_at <= now_s:
+        return "expired"
+    return customer.status
