@@ -76,8 +76,14 @@ def lost_answer() -> Fault:
     return Fault("lost answer", handle)
 
 
+FAULTS = {
+    "conflict": lambda: faults.first(1, faults.transaction_conflict()),
+    "throttled once": lambda: faults.first(1, faults.throttling()),
+    "throttled": faults.throttling,
+    "lost": lost_answer,
+}
 # Mostly nothing.
-TROUBLE = (*[""] * 20, "conflict", "throttled once", "throttled", "lost")
+TROUBLE = (*[""] * 20, *FAULTS)
 
 
 class World(NamedTuple):
@@ -224,22 +230,23 @@ class Story(RuleBasedStateMachine):
 
     def _items(self) -> list[dict[str, Any]]:
         """Read what there can be of this tenant; `play` looks for anything else."""
-        world = self.world
         keys = [contact_key(self.tenant, f"paper:{record}") for record in RECORDS]
-        payload: dict[str, Any] = {
-            "RequestItems": {world.table: {"Keys": keys, "ConsistentRead": True}}
-        }
-        answer = world.direct.call("BatchGetItem", payload, timeout_s=5)
-        found: list[dict[str, Any]] = answer["Responses"][world.table]
-        for number in NUMBERS:
-            payload = {
-                "TableName": world.table,
-                "KeyConditionExpression": "pk = :pk",
-                "ExpressionAttributeValues": {":pk": card_key(self.tenant, number)["pk"]},
-                "ConsistentRead": True,
-            }
-            found += world.direct.call("Query", payload, timeout_s=5)["Items"]
+        keys += [card_key(self.tenant, number) for number in NUMBERS]
+        wanted = {self.world.table: {"Keys": keys, "ConsistentRead": True}}
+        answer = self._read("BatchGetItem", RequestItems=wanted)
+        found: list[dict[str, Any]] = answer["Responses"][self.world.table]
+        for card in [item for item in found if int(item.get("n", {}).get("N", 0)) > ROOM]:
+            found += self._read(
+                "Query",
+                TableName=self.world.table,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
+                ExpressionAttributeValues={":pk": card["pk"], ":sk": {"S": "N#"}},
+                ConsistentRead=True,
+            )["Items"]
         return found
+
+    def _read(self, operation: str, **payload: object) -> dict[str, Any]:
+        return self.world.direct.call(operation, payload, timeout_s=5)
 
 
 def plain(contact: Contact | None) -> Contact | None:
@@ -253,13 +260,7 @@ def plain(contact: Contact | None) -> Contact | None:
 @contextmanager
 def troubled(proxy: FaultProxy, trouble: str) -> Iterator[None]:
     """Let one request meet trouble."""
-    proxy.fault = {
-        "": None,
-        "conflict": faults.first(1, faults.transaction_conflict()),
-        "throttled once": faults.first(1, faults.throttling()),
-        "throttled": faults.throttling(),
-        "lost": lost_answer(),
-    }[trouble]
+    proxy.fault = FAULTS[trouble]() if trouble else None
     try:
         yield
     finally:

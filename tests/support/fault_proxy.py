@@ -12,13 +12,13 @@ real service and the network do. The proxy speaks HTTP/1.1 on the loopback, over
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import socket
 import ssl
 import struct
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http import HTTPStatus
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -26,9 +26,12 @@ from tests.support.certificates import make_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from io import BufferedIOBase
     from pathlib import Path
     from types import TracebackType
     from typing import Self
+
+_LONGEST_LINE = 65_536
 
 
 class Request(NamedTuple):
@@ -81,7 +84,7 @@ class Answer(NamedTuple):
     def encode(self) -> bytes:
         """Return it as HTTP."""
         head = (
-            f"HTTP/1.1 {self.status} {http.client.responses[self.status]}\r\n"
+            f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n"
             f"Content-Type: application/x-amz-json-1.0\r\nContent-Length: {len(self.body)}\r\n\r\n"
         )
         return head.encode() + self.body
@@ -238,8 +241,9 @@ class FaultProxy:
         self._sockets.pop(number, None)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False
+class _Server(ThreadingTCPServer):
+    allow_reuse_address = True
+    request_queue_size = 128
 
     def __init__(self, proxy: FaultProxy) -> None:
         self.proxy = proxy
@@ -249,50 +253,71 @@ class _Server(ThreadingHTTPServer):
         """Say nothing: clients that hang up, and TLS that fails, are what the tests are about."""
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(StreamRequestHandler):
+    """One connection of a client, and the one of its own to the server behind.
+
+    It reads HTTP by hand: the library's way to read a head would be most of what the proxy costs.
+    """
+
     disable_nagle_algorithm = True
-    upstream: http.client.HTTPConnection | None = None
     server: _Server
 
     def setup(self) -> None:
         self.proxy = self.server.proxy
         self.number, self.request = self.proxy.accept(self.request)
+        self.close_connection = False
+        self.upstream: socket.socket | None = None
         super().setup()
+
+    def handle(self) -> None:
+        """Take requests until one side has had enough."""
+        while not self.close_connection:
+            line, headers = _read_head(self.rfile)
+            if not line:
+                return
+            self._take(headers, self.rfile.read(int(headers["content-length"])))
 
     def finish(self) -> None:
         self.proxy.forget(self.number)
         if self.upstream is not None:
-            self.upstream.close()
+            self._hang_up()
         super().finish()
         self.connection.close()
 
     def ask_upstream(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Ask the server behind, on a connection that is as old as the client's."""
         if self.upstream is None:
-            self.upstream = http.client.HTTPConnection(self.proxy.upstream, timeout=60)
-            self.upstream.connect()
-            self.upstream.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            host, _, port = self.proxy.upstream.rpartition(":")
+            self.upstream = socket.create_connection((host, int(port)), timeout=60)
+            self.upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._answers = self.upstream.makefile("rb")
+        told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = (
+            f"POST / HTTP/1.1\r\nhost: {self.proxy.upstream}\r\n{told}"
+            f"content-length: {len(body)}\r\n\r\n"
+        )
         try:
-            self.upstream.request("POST", "/", body, dict(headers))
-            answer = self.upstream.getresponse()
-            return Answer(answer.status, answer.read())
+            self.upstream.sendall(head.encode() + body)
+            line, answered = _read_head(self._answers)
+            # IndexError for one who hung up.
+            return Answer(int(line.split()[1]), _read_body(self._answers, answered))
         except BaseException:
-            self.upstream.close()
-            self.upstream = None
+            self._hang_up()
             raise
 
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - its name there
-        """Keep quiet."""
+    def _hang_up(self) -> None:
+        if self.upstream is not None:
+            self._answers.close()
+            self.upstream.close()
+            self.upstream = None
 
-    def do_POST(self) -> None:
+    def _take(self, headers: Mapping[str, str], body: bytes) -> None:
         """Record a request, then pass it on or let the fault have it."""
-        body = self.rfile.read(int(self.headers["content-length"]))
         request = Request(
-            operation=self.headers.get("x-amz-target", "").rpartition(".")[2],
+            operation=headers.get("x-amz-target", "").rpartition(".")[2],
             payload=json.loads(body),
             size=len(body),
-            headers={name.lower(): value for name, value in self.headers.items()},
+            headers=headers,
             connection=self.number,
         )
         if self.number in self.proxy.frozen:
@@ -306,6 +331,28 @@ class _Handler(BaseHTTPRequestHandler):
             exchange.send(exchange.forward())
         else:
             fault.handle(exchange)
+
+
+def _read_head(stream: BufferedIOBase) -> tuple[str, dict[str, str]]:
+    """Return a message's first line, empty at the end, and its headers with lower-case names."""
+    first = stream.readline(_LONGEST_LINE).decode("latin-1").strip()
+    headers = {}
+    while line := stream.readline(_LONGEST_LINE).strip():
+        name, _, value = line.decode("latin-1").partition(":")
+        headers[name.lower()] = value.strip()
+    return first, headers
+
+
+def _read_body(stream: BufferedIOBase, headers: Mapping[str, str]) -> bytes:
+    """Return an answer's body, which may come in chunks."""
+    if "content-length" in headers:
+        return stream.read(int(headers["content-length"]))
+    body = b""
+    while size := int(stream.readline(_LONGEST_LINE), 16):
+        body += stream.read(size)
+        stream.readline()
+    stream.readline()
+    return body
 
 
 def _shut(connection: socket.socket, how: int = socket.SHUT_RDWR) -> None:

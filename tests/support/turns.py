@@ -38,8 +38,11 @@ class Turn:
         self.result: Any = None
         self.error: Exception | None = None
         self._abandoned = False
-        self._go = threading.Semaphore(0)
-        self._stopped = threading.Semaphore(0)
+        # Locks that the other side releases: a semaphore does the same, at many times the cost.
+        self._go = threading.Lock()
+        self._stopped = threading.Lock()
+        self._go.acquire()
+        self._stopped.acquire()
         self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
         self._thread.start()
         self._await()
