@@ -15,7 +15,10 @@ from tests.support.sip import LOOPBACK, PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROOT = ROOT / ".cache" / "asterisk-sid"
-DIALPLAN = ROOT / "integrations" / "asterisk" / "centralino.conf"
+DIALPLANS = (
+    ROOT / "integrations" / "asterisk" / "centralino.conf",
+    ROOT / "integrations" / "asterisk" / "centralino-route.conf",
+)
 
 # Only what an inbound call needs: it starts in a second, and nothing listens but what is tested.
 _MODULES = """
@@ -23,6 +26,7 @@ _MODULES = """
 autoload=no
 load=app_dial.so
 load=app_exec.so
+load=app_read.so
 load=app_stack.so
 load=app_verbose.so
 load=bridge_simple.so
@@ -31,13 +35,16 @@ load=codec_ulaw.so
 load=func_callerid.so
 load=func_channel.so
 load=func_curl.so
+load=func_cut.so
 load=func_env.so
 load=func_global.so
+load=func_json.so
 load=func_logic.so
 load=func_shell.so
 load=func_strings.so
 load=func_uri.so
 load=pbx_config.so
+load=res_clioriginate.so
 load=res_curl.so
 load=res_pjproject.so
 load=res_pjsip.so
@@ -71,6 +78,17 @@ type=identify
 endpoint=carrier
 match={loopback}
 
+[loop]
+type=endpoint
+context=nobody
+aors=loop
+disallow=all
+allow=ulaw
+
+[loop]
+type=aor
+contact=sip:{loopback}:{port}
+
 [phone]
 type=endpoint
 aors=phone
@@ -88,7 +106,7 @@ class Asterisk:
 
     Args:
         phone_port: where the extension `PJSIP/phone` is registered, on loopback.
-        extensions: the site's own dialplan; it may `#include "centralino.conf"`.
+        extensions: the site's own dialplan; it may `#include` ours.
     """
 
     def __init__(self, phone_port: int, extensions: str) -> None:
@@ -168,7 +186,8 @@ class Asterisk:
         }
         for name, text in files.items():
             (self._home / name).write_text(text)
-        shutil.copy(DIALPLAN, self._home / DIALPLAN.name)
+        for dialplan in DIALPLANS:
+            shutil.copy(dialplan, self._home / dialplan.name)
         # Asterisk asks for its own address when it starts; nothing it asks may leave the machine.
         (CHROOT / "etc/hosts").write_text(f"127.0.0.1 localhost {socket.gethostname()}\n")
         (CHROOT / "etc/resolv.conf").write_text(f"nameserver {LOOPBACK}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.support.asterisk import ROOT
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.support.asterisk import Asterisk
-    from tests.support.sip import Carrier, Phone
+    from tests.support.sip import Carrier, Phone, Ring
 
 # What a site has in its own extensions.conf, beside what it includes: globals of its own before
 # and after, the way of an inbound call, and the same way without us to compare with.
@@ -22,9 +23,13 @@ static=yes
 SITE_BEFORE=kept
 
 #include "centralino.conf"
+#include "centralino-route.conf"
 
 [globals]
 SITE_AFTER=kept
+CENTRALINO_QUEUES=site-phones
+CENTRALINO_EXTENSIONS=site-phones
+CENTRALINO_OUTSIDE=site-phones
 
 [from-carrier]
 exten => _[+0-9].,1,Gosub(centralino-lookup,s,1(${EXTEN},milan))
@@ -61,6 +66,23 @@ exten => 800888,1,Gosub(centralino-lookup,s,1(${EXTEN}))
  same => n,Set(CALLERID(num-pres)=allowed_not_screened)
  same => n,Goto(ring,s,1)
 
+; asks where the call should go
+exten => 800999,1,Gosub(centralino-route,s,1(${EXTEN},milan))
+ same => n,Goto(centralino-go,s,1)
+
+; one phone for all that is dialled here: what it was called as tells where the call went
+[site-phones]
+exten => _[+0-9a-z].,1,Dial(PJSIP/phone/sip:${EXTEN}@${PHONE},10)
+ same => n,Hangup(17)
+
+; a caller of our own, who types digits once the call is answered
+[caller]
+exten => s,1,Set(CALLERID(all)=${CALLER})
+ same => n,Dial(PJSIP/${CALLED}@loop,20,D(${TYPED}))
+ same => n,Hangup()
+exten => idle,1,Answer()
+ same => n,Wait(20)
+
 [from-trunk]
 exten => _[+0-9s].,1,Goto(ring,s,1)
 exten => s,1,Goto(ring,s,1)
@@ -76,6 +98,7 @@ FREEPBX_TRUNK = "800555"
 FREEPBX_TRUNK_WITHOUT_DID = "800666"
 UNAVAILABLE = "800777"
 FREEPBX_ROUTE = "800888"
+ROUTED = "800999"
 DID = "+390299887766"
 
 
@@ -86,11 +109,13 @@ class Shown(NamedTuple):
         name: the caller's name.
         number: the caller's number.
         after_ms: how long after the carrier's INVITE the phone rang.
+        called: which extension or queue it was that rang.
     """
 
     name: str
     number: str
     after_ms: int
+    called: str = ""
 
 
 class Office:
@@ -98,7 +123,7 @@ class Office:
 
     def __init__(self, asterisk: Asterisk, phone: Phone, carrier: Carrier) -> None:
         self.asterisk = asterisk
-        self._phone = phone
+        self.phone = phone
         self._carrier = carrier
 
     def call(
@@ -106,8 +131,18 @@ class Office:
     ) -> Shown:
         """Call the office and return what its phone showed."""
         called_at = self._carrier.call(number, name, did, headers)
-        ring = self._phone.ring()
-        return Shown(ring.name, ring.number, round(1000 * (ring.at - called_at)))
+        ring = self.phone.ring()
+        return _shown(ring, called_at)
+
+    def call_and_type(self, number: str, typed: str, did: str = ROUTED) -> Shown:
+        """Call as somebody who types digits once the call is answered; `w` waits half a second.
+
+        The caller is a leg of the PBX's own, so that it has real DTMF to send.
+        """
+        self.asterisk.set_globals(CALLER=number, CALLED=did, TYPED=typed, PHONE=self.phone.address)
+        called_at = time.monotonic()
+        self.asterisk.cli("channel originate Local/s@caller/n extension idle@caller")
+        return _shown(self.phone.ring(), called_at)
 
     def ask_at(self, url: str, *, key: str = "acme.0123456789abcdefghijkl") -> None:
         """Have the dialplan ask at this service, with the patience that an office has."""
@@ -116,8 +151,13 @@ class Office:
             CENTRALINO_KEY=key,
             CENTRALINO_TIMEOUT="3.0",
             CENTRALINO_CONNECT_TIMEOUT="2.0",
+            PHONE=self.phone.address,
             FREEPBX_HOST=url.removeprefix("http://"),
         )
+
+
+def _shown(ring: Ring, called_at: float) -> Shown:
+    return Shown(ring.name, ring.number, round(1000 * (ring.at - called_at)), ring.called)
 
 
 def extensions() -> str:

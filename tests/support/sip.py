@@ -1,7 +1,8 @@
 """A carrier and a phone for a real PBX, as little SIP (RFC 3261, UDP, loopback) as one call needs.
 
 The carrier sends an INVITE with the caller's number and name, as a trunk does; the phone answers
-every INVITE with "busy here" and remembers what its display would have shown.
+with "busy here", or takes the call where it is told to, and remembers what its display would have
+shown.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 # What a real phone or carrier would retry and wait for; on loopback nothing is lost, only late.
 PATIENCE_S = 20.0
+_SDP = (
+    f"v=0\r\no=- 1 1 IN IP4 {LOOPBACK}\r\ns=-\r\nc=IN IP4 {LOOPBACK}\r\nt=0 0\r\n"
+    "m=audio 40000 RTP/AVP 0\r\n"
+).encode()
 _FROM = re.compile(
     rb'^From: *(?:"((?:[^"\\]|\\.)*)"|([^"<]*?)) *<sips?:([^@>]*)@', re.MULTILINE | re.IGNORECASE
 )
@@ -33,20 +38,28 @@ class Ring(NamedTuple):
         name: the display name of the caller, decoded; empty where there was none.
         number: the user part of the caller's address.
         at: when the INVITE came, by `time.monotonic`.
+        called: the user part of the address that was called.
     """
 
     name: str
     number: str
     at: float
+    called: str
 
 
 class Phone:
-    """A phone on loopback that is always busy and remembers who called."""
+    """A phone on loopback that is busy and remembers who called.
+
+    Attributes:
+        answers: what it is called as when it takes the call instead.
+    """
 
     def __init__(self) -> None:
+        self.answers: set[str] = set()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((LOOPBACK, 0))
         self.port: int = self._socket.getsockname()[1]
+        self.address = f"{LOOPBACK}:{self.port}"
         self._rings: queue.Queue[Ring] = queue.Queue()
         self._seen: set[bytes] = set()
         self._thread = threading.Thread(target=self._listen, name="phone", daemon=True)
@@ -69,13 +82,19 @@ class Phone:
             message, peer = self._socket.recvfrom(65535)
             if not message:
                 return
+            if message.startswith(b"BYE "):
+                self._socket.sendto(_response(message, b"200 OK"), peer)
             if not message.startswith(b"INVITE "):
                 continue
+            ring = _ring(message)
             call_id = _header(message, b"Call-ID")
             if call_id not in self._seen:
                 self._seen.add(call_id)
-                self._rings.put(_ring(message))
-            self._socket.sendto(_response(message, b"486 Busy Here"), peer)
+                self._rings.put(ring)
+            takes = ring.called in self.answers
+            status, body = (b"200 OK", _SDP) if takes else (b"486 Busy Here", b"")
+            contact = f"Contact: <sip:phone@{self.address}>".encode()
+            self._socket.sendto(_response(message, status, body, contact), peer)
 
 
 class Carrier:
@@ -89,7 +108,7 @@ class Carrier:
         self.port: int = self._socket.getsockname()[1]
 
     def call(self, number: str, name: str, did: str, headers: Sequence[str] = ()) -> float:
-        """Call `did` as `number` and wait for the end of the call.
+        """Call `did` as `number` and wait for the end of the call; hang up once it is answered.
 
         Args:
             number: what stands before the `@` of the From header; percent-encoded where needed.
@@ -111,9 +130,11 @@ class Carrier:
             status = int(message.split(b" ", 2)[1])
             final = 200
             if status >= final and _header(message, b"Call-ID") == _header(request, b"Call-ID"):
-                self._socket.sendto(_ack(request, message), self._pbx)
+                self._socket.sendto(_follow(b"ACK", request, message), self._pbx)
                 busy = 486
-                assert status == busy, message.decode(errors="replace")
+                assert status in {final, busy}, message.decode(errors="replace")
+                if status == final:
+                    self._socket.sendto(_follow(b"BYE", request, message), self._pbx)
                 return sent_at
 
     def close(self) -> None:
@@ -123,10 +144,6 @@ class Carrier:
     def _invite(self, number: str, name: str, did: str, headers: Sequence[str]) -> bytes:
         shown = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '" ' if name else ""
         here = f"{LOOPBACK}:{self.port}"
-        body = (
-            f"v=0\r\no=- 1 1 IN IP4 {LOOPBACK}\r\ns=-\r\nc=IN IP4 {LOOPBACK}\r\nt=0 0\r\n"
-            "m=audio 40000 RTP/AVP 0\r\n"
-        )
         # A SIP user part may hold these as they are (RFC 3261, 25.1); the rest is escaped.
         user = quote(number, safe="+-_.!~*'()&=$,;?/")
         head = (
@@ -138,16 +155,19 @@ class Carrier:
             f"Call-ID: {uuid.uuid4().hex}\r\nCSeq: 1 INVITE\r\n"
             f"Contact: <sip:carrier@{here}>\r\n"
             + "".join(f"{header}\r\n" for header in headers)
-            + f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n"
+            + f"Content-Type: application/sdp\r\nContent-Length: {len(_SDP)}\r\n\r\n"
         )
-        return (head + body).encode()
+        return head.encode() + _SDP
 
 
 def _ring(invite: bytes) -> Ring:
     match = _FROM.search(invite)
     assert match, invite
     name = re.sub(rb"\\(.)", rb"\1", match[1] or match[2] or b"")
-    return Ring(name.decode(), unquote(match[3].decode()), time.monotonic())
+    called = invite.split(b" ", 2)[1].partition(b":")[2].partition(b"@")[0]
+    return Ring(
+        name.decode(), unquote(match[3].decode()), time.monotonic(), unquote(called.decode())
+    )
 
 
 def _header(message: bytes, name: bytes) -> bytes:
@@ -156,23 +176,32 @@ def _header(message: bytes, name: bytes) -> bytes:
     return match[1]
 
 
-def _response(request: bytes, status: bytes) -> bytes:
+def _response(request: bytes, status: bytes, body: bytes = b"", *headers: bytes) -> bytes:
     lines = [b"SIP/2.0 " + status]
     lines += re.findall(rb"^(?:Via|From|Call-ID|CSeq):.*?(?=\r$)", request, re.MULTILINE)
-    lines += [b"To: " + _header(request, b"To") + b";tag=phone", b"Content-Length: 0"]
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+    to = _header(request, b"To")
+    lines += [b"To: " + (to if b"tag=" in to else to + b";tag=phone")]
+    if body:
+        lines += [*headers, b"Content-Type: application/sdp"]
+    lines += [b"Content-Length: %d" % len(body)]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
-def _ack(invite: bytes, response: bytes) -> bytes:
+def _follow(method: bytes, invite: bytes, response: bytes) -> bytes:
+    """Return the ACK of an INVITE that was answered, or the BYE after it."""
     target = invite.split(b" ", 2)[1]
+    via = _header(invite, b"Via")
+    # The ACK of a refusal is part of the INVITE's transaction; all else is one of its own.
+    if method == b"BYE" or response.startswith(b"SIP/2.0 2"):
+        via = via.partition(b"branch=")[0] + b"branch=z9hG4bK" + uuid.uuid4().hex.encode()
     lines = [
-        b"ACK " + target + b" SIP/2.0",
-        b"Via: " + _header(invite, b"Via"),
+        method + b" " + target + b" SIP/2.0",
+        b"Via: " + via,
         b"Max-Forwards: 70",
         b"From: " + _header(invite, b"From"),
         b"To: " + _header(response, b"To"),
         b"Call-ID: " + _header(invite, b"Call-ID"),
-        b"CSeq: 1 ACK",
+        b"CSeq: " + (b"2 " if method == b"BYE" else b"1 ") + method,
         b"Content-Length: 0",
     ]
     return b"\r\n".join(lines) + b"\r\n\r\n"
