@@ -1,16 +1,18 @@
 """What a PBX is, as far as it asks us: how it spells a call, how it signs, how it is answered.
 
-A file in `adapters/pbx/` is a provider: it has a class `Adapter` that satisfies `Pbx`. It does no
-I/O, imports nothing that a caller should not wait for, and knows no other provider.
+A file in `adapters/pbx/` is a provider: it has a class `Adapter`, a `Pbx`. It does no I/O, imports
+nothing that a caller should not wait for, and knows no other provider. `docs/pbx.md` has the rows.
 """
 
 from __future__ import annotations
 
-from centralino.domain.record import TYPE_CHECKING, NamedTuple, Protocol
+from centralino.domain.errors import CredentialsError
+from centralino.domain.pbx_values import attestation
+from centralino.domain.record import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, ClassVar
 
     from centralino.domain.decision import Decision
     from centralino.domain.routing import Node
@@ -115,7 +117,8 @@ class Told(NamedTuple):
 
     Attributes:
         label: for the phone's display; empty for none.
-        decision: where the call goes; None where that was not asked.
+        decision: where the call goes; None where that was not asked, and where the question was
+            only whether a code is good (a node's `check` and `entered`).
         ask: the next question to the caller; None to ask nothing.
         verdict: of a node whose digits the PBX collects; None elsewhere.
         fields: more that is known, flat text: `customer_code`, `customer_status`, `contact_id`,
@@ -145,17 +148,43 @@ class Reply(NamedTuple):
     content_type: str
 
 
-class Pbx(Protocol):
+# Our own names of a call's fields; a provider that has others has a table of its own. `number`'s
+# are those of `/v1/lookup`.
+NAMES: Mapping[str, Sequence[str]] = {
+    "number": ("number", "cli", "caller", "callerid", "phone", "telephone", "thenumber"),
+    "did": ("did",),
+    "trunk": ("trunk",),
+    "name": ("name",),
+    "call_id": ("call_id",),
+    "language": ("language",),
+    "attestation": ("attestation",),
+    "digits": ("digits",),
+    "node": ("node",),
+    "event": ("event",),
+    "exten": ("exten",),
+    "form": ("format",),
+}
+EVENTS = ("answered", "ended")
+
+
+class Pbx:
     """A PBX provider, built for one tenant.
 
     Attributes:
+        slug: the provider's name in URLs and settings; that of the file.
         asks: which of `ASKS` it can ask.
-        secrets: names of the secrets that its signature needs (`auth_token`); empty where it has no
-            signature and the key alone lets it in.
+        converses: whether it plays what an `Ask` says and sends what the caller typed; where it
+            doesn't, digits come with the first request or not at all.
+        secrets: name -> what it is, of the secrets that its signature needs; any one of them lets
+            it in. Empty where it has no signature and the key alone lets it in.
+        options: name -> what it is, of what may be set in `Routing.pbx`.
     """
 
-    asks: Sequence[str]
-    secrets: Sequence[str]
+    slug: ClassVar[str]
+    asks: ClassVar[Sequence[str]] = ()
+    converses: ClassVar[bool] = False
+    secrets: ClassVar[Mapping[str, str]] = {}
+    options: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
         """Build it.
@@ -164,16 +193,131 @@ class Pbx(Protocol):
             options: `Routing.pbx` of this provider.
             secrets: name -> secret; `name` and `name_old` are both good while a secret rotates.
         """
+        self.given = options
+        self._secrets = secrets
 
-    def verify(self, asked: Asked, *, now_s: float) -> None:
+    @classmethod
+    def check_options(cls, options: Mapping[str, Any]) -> None:
+        """Look at options before they are saved.
+
+        Args:
+            options: every one of them is named in `cls.options`.
+
+        Raises:
+            PayloadError: one is not what it has to be; the field is its name.
+        """
+
+    def verify(self, asked: Asked, *, now_s: float) -> None:  # noqa: ARG002 - a vendor needs them
         """Check the provider's own signature, where it has one.
+
+        Args:
+            asked: the request.
+            now_s: seconds since 1970.
 
         Raises:
             CredentialsError: it is missing, wrong or stale, or no secret is configured.
         """
+        if self.secrets:
+            raise CredentialsError("this provider's signature is not checked")
 
     def read(self, asked: Asked) -> PbxCall:
         """Read a call from a request. Any request gives a call: what is missing is empty."""
+        return read_call(asked.fields)
 
     def reply(self, asked: Asked, call: PbxCall, told: Told) -> Reply:
         """Spell an answer. Never raises: whatever is in `told` becomes harmless text."""
+        raise NotImplementedError
+
+    def keys(self, name: str) -> tuple[bytes, ...]:
+        """Return the secrets of a name that are good now; a blank one is none.
+
+        Raises:
+            CredentialsError: there is none.
+        """
+        texts = (self._secrets.get(name), self._secrets.get(f"{name}_old"))
+        # To HMAC, a key of NULs is the empty key.
+        good = [text for text in texts if isinstance(text, str) and text.strip(" \t\r\n\0")]
+        if not good:
+            raise CredentialsError(f"no {name} is configured for {self.slug}")
+        return tuple(text.encode("utf-8", "surrogatepass") for text in good)
+
+
+def read_call(fields: Mapping[str, str], names: Mapping[str, Sequence[str]] = NAMES) -> PbxCall:
+    """Read a call from fields.
+
+    Args:
+        fields: names in lower case.
+        names: field of `PbxCall` -> the names that it may have, of which the first one that is
+            there counts.
+    """
+    found: dict[str, Any] = {}
+    for field, spellings in names.items():
+        for name in spellings:
+            if name in fields:
+                found[field] = fields[name]
+                break
+    if "attestation" in found:
+        found["attestation"] = attestation(found["attestation"])
+    if "language" in found:
+        found["language"] = read_language(found["language"])
+    if "event" in found:
+        word = found["event"].strip().lower()
+        found["event"] = word if word in EVENTS else ""
+        found["ended"] = word == "ended"
+    return PbxCall(**found)
+
+
+def read_language(text: str) -> str:
+    """Return the ISO 639-1 language of `it`, `it_IT` or `it-IT`; empty for anything else."""
+    word = text.strip().lower().replace("_", "-").partition("-")[0]
+    return word if len(word) == 2 and word.isascii() and word.isalpha() else ""  # noqa: PLR2004
+
+
+def prompt(ask: Ask) -> str:
+    """Return what is to be played: the node's `again` from the second time on, if it has one."""
+    return (ask.again and ask.node.again) or ask.node.prompt
+
+
+def flat(told: Told) -> dict[str, str]:
+    """Return an answer as flat text, in our own words.
+
+    `action` is `go` (with `type`, `id`, `destination`, `agents`, `rule`, ...), `ask` (with `node`,
+    `prompt`, `length`, `timeout`, `again`, `next`), `ok` for an event, `continue` where nothing was
+    decided. A verdict adds `identified` (`yes` or `no`) and `code`.
+    """
+    if told.event:
+        return {"action": "ok"}
+    told_ask, decision, verdict = told.ask, told.decision, told.verdict
+    words: dict[str, str] = {"action": "continue"}
+    if told_ask:
+        node = told_ask.node
+        words = {
+            "action": "ask",
+            "node": node.name,
+            "prompt": prompt(told_ask),
+            "length": str(node.length),
+            "timeout": f"{node.timeout_s:g}",
+            "again": "1" if told_ask.again else "0",
+            "next": told_ask.next_url,
+        }
+    elif decision:
+        to = decision.destination
+        words = {
+            "action": "go",
+            "type": to.type,
+            "id": to.id,
+            "destination": to.text,
+            "destination_name": to.name,
+            "agents": "-".join(decision.agents),
+            "rule": decision.rule,
+            "priority": str(decision.priority),
+            "language": decision.language,
+            "version": str(decision.version),
+            "fallback": decision.fallback,
+        }
+    if verdict:
+        words["identified"] = "yes" if verdict.yes else "no"
+        words["code"] = verdict.code
+    words.update((name, text) for name, text in told.fields.items() if name not in words)
+    words["label"] = told.label
+    return words
