@@ -53,13 +53,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def dynamodb() -> Iterator[DynamoDBLocal]:
+def dynamodb(request: pytest.FixtureRequest) -> Iterator[DynamoDBLocal]:
     """DynamoDB Local for the whole session (one for each worker of xdist)."""
     try:
         dynamodb_local.install()
     except dynamodb_local.MissingToolError as error:
         pytest.skip(str(error))
-    with dynamodb_local.start(options=dynamodb_local.SHORT_LIVED) as server:
+    soak = request.config.getoption("markexpr") == "soak"
+    options = dynamodb_local.LONG_LIVED if soak else dynamodb_local.SHORT_LIVED
+    with dynamodb_local.start(options=options) as server:
         yield server
 
 

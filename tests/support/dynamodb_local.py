@@ -41,6 +41,8 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 REGION = "eu-south-1"
 # For one that is gone before Java would have it at its fastest: half of the processor's time.
 SHORT_LIVED = {"JAVA_TOOL_OPTIONS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"}
+# For one that answers millions of requests, among others as busy.
+LONG_LIVED = {"JAVA_TOOL_OPTIONS": "-XX:+UseSerialGC -Xms1g -Xmn600m"}
 
 
 class MissingToolError(Exception):

@@ -1,14 +1,15 @@
 """A CRM on paper: a truth that a test changes as a salesperson would, and a provider that reads it.
 
-It stands for every CRM where the worker is what is tested: its events are hints, with times, words
-and merges as the real ones have them, and a record is read over `ports/web.py`. `inline` makes it
-one of those that can't be asked: an event is all there is.
+It stands for every CRM where those who write are what is tested: its events are hints, with times,
+words and merges as the real ones have them, and records are read, listed and searched for over
+`ports/web.py`. `inline` makes it one of those that can't be asked: an event is all there is.
 """
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from centralino.domain.contact import Contact, ContactNumber
 from centralino.domain.errors import CredentialsError, PayloadError, UnavailableError
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 SLUG = "paper"
 PAGE = "http://paper.example/records/"
 NOT_FOUND = 404
+# Records of a list's page: fewer than there are.
+LISTED = 2
 
 
 class Event(NamedTuple):
@@ -41,7 +44,8 @@ class Office:
     Attributes:
         now_ms: the CRM's clock; a change moves it on.
         there: record -> what it is now.
-        gone: record -> what it was when it was deleted.
+        gone: record -> what it was when it was deleted; what was merged or erased is not there.
+        deleted: record -> when it was deleted, for whatever reason.
     """
 
     def __init__(self, *, inline: bool = False, now_ms: int = 1_795_000_000_000) -> None:
@@ -49,6 +53,7 @@ class Office:
         self.now_ms = now_ms
         self.there: dict[str, dict[str, Any]] = {}
         self.gone: dict[str, dict[str, Any]] = {}
+        self.deleted: dict[str, int] = {}
         self.asked: list[str] = []
         self._words = 0
 
@@ -56,6 +61,7 @@ class Office:
         """Create a record, or change it."""
         self.now_ms += 1
         self.gone.pop(record, None)
+        self.deleted.pop(record, None)
         self.there[record] = {
             "version": self.now_ms,
             "last_name": name,
@@ -67,6 +73,7 @@ class Office:
         """Delete a record; without a time as some CRMs do."""
         self.now_ms += 1
         self.gone[record] = self.there.pop(record)
+        self.deleted[record] = self.now_ms
         if erased:
             del self.gone[record]
         event = self._event(record, "erased" if erased else "deleted")
@@ -76,6 +83,7 @@ class Office:
         """Take a record out of the bin, with the modified time that it had."""
         self.now_ms += 1
         self.there[record] = self.gone.pop(record)
+        del self.deleted[record]
         return self._event(record, "restored")
 
     def merge(self, loser: str, winner: str) -> list[Event]:
@@ -93,13 +101,40 @@ class Office:
         return contact_of(record, self.there[record])
 
     def answer(self, method: str, path: str) -> Answer:
-        """Answer a request for a record."""
+        """Answer a request for a record, or for a list of records."""
         assert method == "GET"
-        record = path.rpartition("/")[2]
+        parts = urlsplit(path)
+        record = parts.path.rpartition("/")[2]
+        if not record:
+            wanted = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            return Answer(200, {}, json.dumps(self._list(wanted)).encode())
         self.asked.append(record)
         if record not in self.there:
             return Answer(NOT_FOUND, {}, b"")
         return Answer(200, {}, json.dumps(self.there[record]).encode())
+
+    def _list(self, wanted: Mapping[str, str]) -> dict[str, Any]:
+        if "number" in wanted:
+            found = {
+                record: fields
+                for record, fields in self.there.items()
+                if wanted["number"] in (number for number, *_ in fields["numbers"])
+            }
+            return {"records": found}
+        if "deleted_since" in wanted:
+            since_ms = int(wanted["deleted_since"])
+            return {"deleted": [[r, at] for r, at in self.deleted.items() if at >= since_ms]}
+        since_ms = int(wanted["modified_since"])
+        behind = tuple(json.loads(wanted["cursor"])) if "cursor" in wanted else ()
+        places = sorted(
+            (fields["version"], record)
+            for record, fields in self.there.items()
+            if fields["version"] >= since_ms
+        )
+        places = [place for place in places if place > behind]
+        page = {record: self.there[record] for _, record in places[:LISTED]}
+        more = len(places) > LISTED
+        return {"records": page, "cursor": json.dumps(places[LISTED - 1]) if more else ""}
 
     def _event(self, record: str, operation: str) -> Event:
         self._words += 1
@@ -186,13 +221,26 @@ class PaperCrm(Crm):
     def find_by_number(
         self, variants: Sequence[str], number: str, timeout_s: float
     ) -> tuple[Contact, ...]:
-        raise NotImplementedError
+        assert variants
+        assert timeout_s > 0
+        return self._listed(number=number).contacts
 
     def modified_since(self, since_ms: int, cursor: str = "") -> Records:
-        raise NotImplementedError
+        more = {"cursor": cursor} if cursor else {}
+        return self._listed(modified_since=str(since_ms), **more)
 
     def deleted_since(self, since_ms: int, cursor: str = "") -> Records:
-        raise NotImplementedError
+        assert not cursor
+        return self._listed(deleted_since=str(since_ms))
+
+    def _listed(self, **wanted: str) -> Records:
+        page = self.connection.account.get("page", PAGE)
+        answer = self.web.send("GET", f"{page}?{urlencode(wanted)}")
+        expect_success(answer)
+        told = answer.json()
+        contacts = tuple(contact_of(*record) for record in told.get("records", {}).items())
+        deleted = tuple((record, at_ms) for record, at_ms in told.get("deleted", ()))
+        return Records(contacts, deleted, told.get("cursor", ""))
 
     def check(self) -> str:
         return "paper"

@@ -54,7 +54,9 @@ class Turn:
         self._await()
 
     def gate(self, what: str) -> None:
-        """Stop before a request; called by the work."""
+        """Stop before a request; called by the work, in whichever thread it does it."""
+        if self._abandoned:
+            raise AbandonedError
         self.at = what
         self._stopped.release()
         self._go.acquire()
