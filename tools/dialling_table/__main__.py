@@ -36,6 +36,14 @@ def render(tables: Tables) -> dict[str, str]:
             wide=True,
             ASSIGNED=("Calling code -> the pattern.", tables.assigned),
         ),
+        "premium.py": _module(
+            "Which national numbers cost extra to call: one pattern a calling code.",
+            wide=True,
+            PREMIUM=(
+                "Calling code -> the pattern, of codes that have some.",
+                tables.premium,
+            ),
+        ),
     }
 
 

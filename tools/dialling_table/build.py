@@ -27,24 +27,28 @@ TYPES = (
     "uan",
     "voicemail",
 )
+# Those of which who calls pays more than for a call.
+DEAR_TYPES = ("premium_rate", "shared_cost")
 _NON_GEOGRAPHIC = "001"
 _MAX_EXPANSION = 64
 
 
 class Tables(NamedTuple):
-    """Everything that goes into the two modules.
+    """Everything that goes into the modules.
 
     Attributes:
         codes: calling code -> the name of its main plan (a region, or the code itself).
         doubtful: calling code -> first digits of national numbers that a national prefix may hide.
         plans: region or code -> the fields of `number.Plan`.
         assigned: calling code -> one pattern of all its valid national numbers.
+        premium: calling code -> one pattern of those that cost extra; of codes that have some.
     """
 
     codes: dict[str, str]
     doubtful: dict[str, str]
     plans: dict[str, tuple[Any, ...]]
     assigned: dict[str, str]
+    premium: dict[str, str]
 
 
 def build_tables() -> Tables:
@@ -53,6 +57,7 @@ def build_tables() -> Tables:
     doubtful: dict[str, str] = {}
     plans: dict[str, tuple[Any, ...]] = {}
     assigned: dict[str, str] = {}
+    premium: dict[str, str] = {}
     for code, regions in sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items()):
         metadata = [_metadata(code, region) for region in regions]
         names = [str(code) if region == _NON_GEOGRAPHIC else region for region in regions]
@@ -60,8 +65,10 @@ def build_tables() -> Tables:
         doubtful[str(code)] = "".join(sorted(first_digits(metadata[0].national_prefix_for_parsing)))
         for name, data in zip(names, metadata, strict=True):
             plans[name] = _plan(str(code), data, main=metadata[0])
-        assigned[str(code)] = _assigned(metadata)
-    return Tables(codes, doubtful, plans, assigned)
+        assigned[str(code)] = _patterns(metadata, TYPES)
+        if dear := _patterns(metadata, DEAR_TYPES):
+            premium[str(code)] = dear
+    return Tables(codes, doubtful, plans, assigned, premium)
 
 
 def first_digits(pattern: str | None) -> set[str]:
@@ -121,10 +128,10 @@ def _written_without_trunk(data: PhoneMetadata, main: PhoneMetadata) -> str:
     return "|".join(bare)
 
 
-def _assigned(metadata: list[PhoneMetadata]) -> str:
+def _patterns(metadata: list[PhoneMetadata], types: tuple[str, ...]) -> str:
     patterns: dict[str, None] = {}
     for data in metadata:
-        for name in TYPES:
+        for name in types:
             kind = getattr(data, name)
             if kind is not None and kind.national_number_pattern:
                 patterns[kind.national_number_pattern] = None

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from centralino.domain.record import NamedTuple
 
+CODE_PATTERN = re.compile(r"[A-Z0-9][A-Z0-9_]{0,39}", re.ASCII)
+# What people put into a code to read it, and what a keypad doesn't have.
+_SEPARATORS = re.compile(r"[\s./\-]+")
+_COUNTRY = 2
+# As short as the number in a VAT number is, behind the country's letters.
+_SHORTEST_VAT = 8
 STATUSES = ("prospect", "pending", "active", "expired", "suspended")
 
 
@@ -25,7 +33,8 @@ class Customer(NamedTuple):
     """A customer as it is stored.
 
     Attributes:
-        code: the customer code (VAT number, contract or customer number), as the tenant spells it.
+        code: the customer code (VAT number, contract or customer number), as `normal_code` spells
+            it.
         name: to be shown.
         status: one of `STATUSES`, as it was set; `status_at` says what it has become since.
         valid_until: the day (`2026-12-31`, whole) or the instant (`2026-12-31T12:00:00+01:00`) that
@@ -100,3 +109,35 @@ def status_at(customer: Customer, now_s: float) -> str:
     if customer.status == "active" and 0 < customer.ends_at <= now_s:
         return "expired"
     return customer.status
+
+
+def normal_code(text: str) -> str:
+    """Return the one spelling of a customer code: upper case, without what only helps to read it.
+
+    Spaces, dots, dashes and slashes don't count. Text that is no code gives an empty one.
+    """
+    code = _SEPARATORS.sub("", text).upper()
+    return code if CODE_PATTERN.fullmatch(code) else ""
+
+
+def code_digits(code: str) -> str:
+    """Return what of a code can be typed on a keypad: its digits; empty if it has none."""
+    return "".join(c for c in code if "0" <= c <= "9")
+
+
+def is_same_code(one: str, other: str) -> bool:
+    """Tell whether two codes mean one customer: a country's two letters in front may be missing.
+
+    Args:
+        one: as `normal_code` spells it.
+        other: the same.
+    """
+    if one == other:
+        return True
+    longer, shorter = (one, other) if len(one) > len(other) else (other, one)
+    # Only what is a number without the letters: AB12 and 12 may well be two customers.
+    return (
+        longer[:_COUNTRY].isalpha()
+        and longer[_COUNTRY:] == shorter
+        and len(shorter) >= _SHORTEST_VAT
+    )
