@@ -216,27 +216,25 @@ def read_cli(raw: str, line: Line, *, settings: Settings, external: bool = False
         return Reading(raw, text, "withheld", shape="withheld", steps=steps)
     if not (external or spaced) and _is_exten(text, settings):
         return Reading(raw, text, "internal", exten=text, shape="exten", steps=steps)
-    ruled, steps = _apply_rules(text, line.rules, steps)
-    if ruled != text:
-        text, spaced = ruled, False
+    if line.rules:
+        ruled, steps = _apply_rules(text, line.rules, steps)
+        spaced = spaced and ruled == text
+        text = ruled
         if _is_withheld(text):
             return Reading(raw, text, "withheld", shape="withheld", steps=steps)
-    for prefix in ("0", line.outside_prefix):
-        # The PBX's 0 before a whole international number; no reading has a `+` inside.
-        if prefix and text.startswith(f"{prefix}+"):
-            text = text[len(prefix) :]
+    if "+" in text[1:]:
+        text = _without_prefix(text, line)
     if not _is_digits(text) or len(text) > MAX_TEXT:
         return Reading(raw, text, "unreadable", steps=steps)
     exact = _exact(text, line, spaced=spaced)
-    if _spells_anonymous(text, exact):
+    if text.endswith(_ANONYMOUS_DIGITS) and _spells_anonymous(text, exact):
         return Reading(raw, text, "withheld", shape="withheld", steps=steps)
-    shape = _shape(text, exact)
-    every = (*exact, *_blocks(exact, settings.block_lengths))
-    candidates = every[:MAX_KEYS]
-    left = len({c.key for c in every} - {c.key for c in candidates})
-    if left:
-        steps = (*steps, f"{left} block{'s' if left > 1 else ''} not asked")
-    return Reading(raw, text, "number", shape=shape, candidates=candidates, steps=steps)
+    candidates = exact
+    if settings.block_lengths:
+        candidates = exact + _blocks(exact, settings.block_lengths)
+        if len(candidates) > MAX_KEYS:
+            candidates, steps = _asked(candidates, steps)
+    return Reading(raw, text, "number", "", _shape(text, exact), tuple(candidates), steps)
 
 
 def decide(reading: Reading, found: Container[str]) -> Decision:
@@ -249,10 +247,6 @@ def decide(reading: Reading, found: Container[str]) -> Decision:
         reading: what the CLI may mean.
         found: the keys that exist in the store (a set, or a mapping by key).
     """
-    if len(reading.candidates) == 1:
-        # Most callers are in E.164, and a phone waits.
-        key = reading.candidates[0].key
-        return Decision(key) if key in found else Decision(lost=((key, "has no contact"),))
     best: dict[str, Candidate] = {}
     lost: list[tuple[str, str]] = []
     for candidate in reading.candidates:
@@ -262,8 +256,8 @@ def decide(reading: Reading, found: Container[str]) -> Decision:
             lost.append((candidate.key, f"{best[candidate.number].key} is more exact"))
         else:
             best[candidate.number] = candidate
-    if not best:
-        return Decision(lost=tuple(lost))
+    if len(best) < 2:  # noqa: PLR2004 - one number, or none
+        return Decision("".join([c.key for c in best.values()]), lost=tuple(lost))
     tier = min(c.tier for c in best.values())
     peers = [c for c in best.values() if c.tier == tier]
     # Two readings can meet in one key: a block that both numbers lie in.
@@ -362,9 +356,10 @@ def is_valid(number: str) -> bool:
         return False
     national = digits[len(code) :]
     # The general patterns are cheap and refuse most of what isn't a number.
-    if not any(_regex(plan.general).fullmatch(national) for plan in _regions(code)):
-        return False
-    return bool(_assigned(code).fullmatch(national))
+    for plan in _regions(code):
+        if _regex(plan.general).fullmatch(national):
+            return _assigned(code).fullmatch(national) is not None
+    return False
 
 
 def _shape(text: str, exact: list[Candidate]) -> Shape:
@@ -509,6 +504,14 @@ def _is_exten(text: str, settings: Settings) -> bool:
         return False
 
 
+def _without_prefix(text: str, line: Line) -> str:
+    """Take off the PBX's 0 before a whole international number; no reading has a `+` inside."""
+    for prefix in ("0", line.outside_prefix):
+        if prefix and text.startswith(f"{prefix}+"):
+            text = text[len(prefix) :]
+    return text
+
+
 def _apply_rules(
     text: str, rules: Iterable[Rule], steps: tuple[str, ...]
 ) -> tuple[str, tuple[str, ...]]:
@@ -643,22 +646,33 @@ def _without_zero(text: str, line: Line, readings: list[Candidate]) -> list[Cand
     """
     if text[0] != "0" or len(text) <= _MIN_NATIONAL:
         return []
-    known = {c.number for c in readings}
+    known = [c.number for c in readings]
+    # Asked first, as what is delivered is mostly a number as it is; but not at a cold start, which
+    # may well do without the table of the assigned numbers.
+    if _assigned_patterns and any(map(is_valid, known)):
+        return []
     inner = [
         Candidate(c.number, "outside_prefix", c.number, _LAST_RESORT)
         for c in _readings(text[1:], line)
         if c.number not in known and is_valid(c.number)
     ]
-    if inner and any(is_valid(c.number) for c in readings):
-        return []
-    return inner
+    return [] if inner and any(map(is_valid, known)) else inner
+
+
+def _asked(
+    candidates: list[Candidate], steps: tuple[str, ...]
+) -> tuple[list[Candidate], tuple[str, ...]]:
+    """Return the candidates that there is room for, and say how many are left out."""
+    asked = candidates[:MAX_KEYS]
+    left = len({c.key for c in candidates} - {c.key for c in asked})
+    if left:
+        steps = (*steps, f"{left} block{'s' if left > 1 else ''} not asked")
+    return asked, steps
 
 
 def _blocks(exact: list[Candidate], lengths: Iterable[int]) -> list[Candidate]:
     """Return the blocks that the numbers may lie in, of the likelier numbers first."""
     sizes = sorted(set(lengths), reverse=True)
-    if not sizes:
-        return []
     return [
         Candidate(f"{candidate.number[: size + 1]}*", "block", candidate.number, candidate.tier)
         for tier in sorted({c.tier for c in exact})
@@ -674,6 +688,7 @@ _plans: dict[str, Plan] = {}
 _plans_of_code: dict[str, tuple[Plan, ...]] = {}
 _lengths: dict[str, frozenset[int]] = {}
 _patterns: dict[str, re.Pattern[str]] = {}
+_assigned_patterns: dict[str, re.Pattern[str]] = {}
 
 
 def _plan(name: str) -> Plan | None:
@@ -726,9 +741,12 @@ def _regex(pattern: str) -> re.Pattern[str]:
 
 
 def _assigned(code: str) -> re.Pattern[str]:
-    from centralino.domain.assigned import ASSIGNED  # noqa: PLC0415 - E.164 does without
+    compiled = _assigned_patterns.get(code)
+    if compiled is None:
+        from centralino.domain.assigned import ASSIGNED  # noqa: PLC0415 - E.164 does without
 
-    return _regex(ASSIGNED[code])
+        compiled = _assigned_patterns[code] = re.compile(ASSIGNED[code])
+    return compiled
 
 
 def _calling_code(digits: str) -> str:
@@ -771,8 +789,8 @@ def _other_number(code: str, national: str) -> str:
     French ones, to their own codes. Mexico's mobiles lost the 1 after +52 in 2019, but carriers
     and address books did not all follow.
     """
-    if code == "39" and national.startswith("0549"):
-        return f"378{national}"
+    if code == "39":
+        return f"378{national}" if national.startswith("0549") else ""
     if code == "52" and national[0] == "1" and len(national) == len("15512345678"):
         return f"52{national[1:]}"
     if code == "353" and national.startswith("48") and len(national) == len("4890123456"):
