@@ -128,10 +128,22 @@ class AgentStore(Protocol):
 
         Raises:
             ConflictError: the tenant has as many agents as fit one item.
+            NotFoundError: there is no such tenant (any more).
+            PayloadError: more than fits is said of this agent.
         """
 
     def set_state(self, exten: str, state: str, *, at: int, load: int | None = None) -> bool:
-        """Say whether an agent is available; one atomic update. False if there is no such agent."""
+        """Say whether an agent is available; one atomic update. False if there is no such agent.
+
+        Args:
+            exten: the agent's.
+            state: one of `domain/agent.py`'s `STATES`; said again, it began when it was said first.
+            at: seconds since 1970.
+            load: calls in hand or waiting; None leaves it.
+        """
 
     def delete(self, exten: str) -> bool:
         """Delete an agent; return whether there was one."""
+
+    def purge(self) -> bool:
+        """Remove all agents of an erased tenant; return whether there were any."""

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import time
 
+from centralino.adapters.aws import AwsError
 from centralino.domain.errors import PayloadError, ThrottledError
 from centralino.domain.record import TYPE_CHECKING
 from centralino.domain.settings import TENANT_PATTERN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
     from centralino.adapters.store.sender import Sender
     from centralino.adapters.store.table import Item
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 TIMEOUT_S = 5.0
 MAX_KEYS = 100  # of one BatchGetItem
 READ_ATTEMPTS = 8
+WRITE_ATTEMPTS = 8
+# DynamoDB's word for a condition of a transaction that doesn't hold.
+CONDITION_FAILED = "ConditionalCheckFailed"
 
 
 class OneTenant:
@@ -53,6 +58,40 @@ class OneTenant:
         self._table = table
         self._now = now
         self._pause = pause
+
+    def _transact(self, actions: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+        """Send a transaction until nobody else is at its items.
+
+        A transaction even for one item: its token makes the client's second attempt harmless,
+        where a plain conditional write would be told that somebody else had been there.
+
+        Returns:
+            Nothing if it was done; else the word for each action, in order: `None`, or
+            `ConditionalCheckFailed`.
+
+        Raises:
+            ThrottledError: others were at the items to the end.
+        """
+        # Not at the top: the receiver of webhooks, which never writes here, reads this module.
+        import random  # noqa: PLC0415
+        import secrets  # noqa: PLC0415
+
+        from centralino.adapters.store.change import is_passing  # noqa: PLC0415
+
+        token = secrets.token_urlsafe(12)
+        for attempt in range(WRITE_ATTEMPTS):
+            payload = {"TransactItems": list(actions), "ClientRequestToken": token}
+            try:
+                self._client.call("TransactWriteItems", payload, timeout_s=TIMEOUT_S)
+            except AwsError as error:
+                if CONDITION_FAILED in error.reasons:
+                    return error.reasons
+                if not is_passing(error):
+                    raise
+                self._pause(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter
+            else:
+                return ()
+        raise ThrottledError("contention")
 
 
 def read_batch(
