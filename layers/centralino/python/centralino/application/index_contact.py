@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MAX_TEXT = 500
 MAX_NUMBER = 100
 MAX_TAGS = 50
+# Of what only rules look at, so that a card with twenty holders stays small.
+MAX_CARD_TAGS = 20
+MAX_CARD_WORD = 64
 # A screen pop opens a contact's page by itself, so it must not be a script or a file.
 WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x1f\x7f-\x9f]+", re.IGNORECASE)
 WEB_ADDRESS_EXPECTED = "a web address that begins with https:// or http://, without spaces"
@@ -71,6 +74,9 @@ def index_contact(contact: Contact, line: Line) -> Indexed:
             status=contact.status,
             url=contact.url,
             updated_at_ms=contact.updated_at_ms,
+            # Half a name is another's.
+            owner=contact.owner if len(contact.owner) <= MAX_CARD_WORD else "",
+            tags=tuple(tag for tag in contact.tags if len(tag) <= MAX_CARD_WORD)[:MAX_CARD_TAGS],
         )
         for key, (kind, primary) in places.items()
     }

@@ -24,6 +24,8 @@ class Holder(NamedTuple):
         company: the company's name as shown in `company=`.
         company_key: equal for two holders of the same company; empty without one.
         name: the full name, for the structured answers.
+        owner: who looks after the contact in the CRM; for rules.
+        tags: for rules; the first that fit a card (`application/index_contact.py`).
     """
 
     id: str
@@ -38,6 +40,8 @@ class Holder(NamedTuple):
     status: str = ""
     url: str = ""
     updated_at_ms: int = 0
+    owner: str = ""
+    tags: tuple[str, ...] = ()
 
 
 class Card(NamedTuple):
@@ -151,5 +155,10 @@ def write_card(card: Card) -> list[Any]:
 def read_sent_card(sent: Sequence[Any]) -> Card:
     """Build a card from what `write_card` made; newer code may have added to a holder's end."""
     number, total, refresh_at, holders = sent
-    fields = len(Holder._fields)
-    return Card(number, tuple(Holder(*values[:fields]) for values in holders), total, refresh_at)
+    return Card(number, tuple(read_sent_holder(*it) for it in holders), total, refresh_at)
+
+
+def read_sent_holder(contact_id: str, *values: Any) -> Holder:  # noqa: ANN401 - JSON's
+    """Build a holder from its fields as JSON has them; newer code may have added to their end."""
+    holder = Holder(contact_id, *values[: len(Holder._fields) - 1])
+    return holder._replace(tags=tuple(holder.tags)) if holder.tags else holder

@@ -86,7 +86,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from centralino.domain.card import Card, Holder
+from centralino.domain.card import Card, Holder, read_sent_holder
 from centralino.domain.keys import ApiKey
 from centralino.domain.record import TYPE_CHECKING
 from centralino.domain.settings import Settings, read_settings
@@ -184,10 +184,10 @@ def write_holder(holder: Holder) -> str:
 
 def read_holder(contact_id: str, text: str) -> Holder:
     """Build a holder from what `write_holder` made; newer code may have added to its end."""
-    values = _load(text)[: len(Holder._fields) - 1]
+    values = _load(text)
     if len(values) > 1:
         values[1] = bool(values[1])
-    return Holder(contact_id, *values)
+    return read_sent_holder(contact_id, *values)
 
 
 def read_card(number: str, item: Mapping[str, Value]) -> Card:
