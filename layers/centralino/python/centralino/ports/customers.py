@@ -24,7 +24,7 @@ class Change(NamedTuple):
 
     Attributes:
         at: milliseconds since 1970.
-        who: the key's id and name, `registration`, or `command line`.
+        who: the key's id and name, `registration`, `import`, or `caller`.
         what: `created`, `changed`, `granted`, `revoked`, `extended`, `deleted`, `learned`,
             `forgotten`, ...
         before: what was, as text; `active until 2026-12-31`.
@@ -54,7 +54,27 @@ class LearnedPage(NamedTuple):
     cursor: str
 
 
-class CustomerStore(Protocol):
+class Learner(Protocol):
+    """Learns numbers of one tenant's customers; on the call path."""
+
+    def learn(
+        self, learned: Learned, *, most: int, expired_before: int, timeout_s: float = ...
+    ) -> Lesson:
+        """Bind a number to a customer, all or nothing; an audit line is written with it.
+
+        Args:
+            learned: what was learned.
+            most: how many numbers a customer may have.
+            expired_before: associations last used before this don't count, and those of this
+                customer and of this number are taken away, seconds since 1970.
+            timeout_s: for everything.
+
+        Raises:
+            UnavailableError: the store is away, or there was no time; it may have been learned.
+        """
+
+
+class CustomerStore(Learner, Protocol):
     """The customers of one tenant. Every method raises UnavailableError when the store is away."""
 
     @property
@@ -90,16 +110,6 @@ class CustomerStore(Protocol):
     def trail(self, code: str, *, limit: int = 100) -> tuple[Change, ...]:
         """Return the audit trail of a customer, the newest change first."""
 
-    def learn(self, learned: Learned, *, most: int, expired_before: int) -> Lesson:
-        """Bind a number to a customer, all or nothing.
-
-        Args:
-            learned: what was learned.
-            most: how many numbers a customer may have.
-            expired_before: associations last used before this don't count and are taken away,
-                seconds since 1970.
-        """
-
     def learned_of(self, code: str) -> tuple[Learned, ...]:
         """Return the associations of a customer."""
 
@@ -121,6 +131,14 @@ class CustomerStore(Protocol):
 
         Returns:
             How many associations there were.
+        """
+
+    def count(self, bucket: str, *, window_s: int) -> int:
+        """Count one more registration and return how many there were, this one included.
+
+        Args:
+            bucket: whose: a source, or all of the tenant's together (empty).
+            window_s: counting begins anew after so many seconds.
         """
 
     def purge(self, *, limit: int = 100) -> int:

@@ -113,12 +113,17 @@ def read_learned(number: str, code: str, text: str) -> Learned:
 
 
 def read_association_item(number: str, item: Mapping[str, Value]) -> tuple[Learned, ...]:
-    """Build the associations of a number from their item."""
-    return tuple(
-        read_learned(number, name[2:], value["S"])
-        for name, value in item.items()
-        if name[:2] == "k:"
-    )
+    """Build the associations of a number from their item.
+
+    When one was used last is an attribute of its own, `u:<code>`, once that was noted.
+    """
+    found = []
+    for name, value in item.items():
+        if name[:2] == "k:":
+            learned = read_learned(number, name[2:], value["S"])
+            used = item.get(f"u:{learned.code}")
+            found.append(learned._replace(used_at=int(used["N"])) if used else learned)
+    return tuple(found)
 
 
 def read_history(item: Mapping[str, Value]) -> History:
