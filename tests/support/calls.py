@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from centralino.domain.settings import Settings
+    from centralino.ports.route_read import Beside
 
 NOW = 1_790_000_000.0
 
@@ -74,6 +75,7 @@ class ScriptedStore:
         key_hash: str = "",
         caller: str = "",
         timeout_s: float,
+        beside: Beside | None = None,  # noqa: ARG002 - the port's; a lookup has none
     ) -> Read:
         """Answer as the contract says, unless told otherwise."""
         self.reads.append((tenant, tuple(numbers), key_hash, timeout_s))

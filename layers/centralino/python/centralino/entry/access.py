@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from centralino.domain.keys import ApiKey
+    from centralino.domain.routing import Routing
     from centralino.domain.settings import Line, Settings
     from centralino.entry.request import Request
     from centralino.ports.call_read import Read
+    from centralino.ports.route_read import Beside
     from centralino.ports.store import CallStore
 
 # A container may serve thousands of tenants; what it remembers has an end.
@@ -35,11 +37,12 @@ class Presented(NamedTuple):
 
 
 class Admitted(NamedTuple):
-    """A tenant's settings and one of its keys, as they were when read."""
+    """A tenant's settings, one of its keys and, where calls are routed, its routing, when read."""
 
     settings: Settings
     key: ApiKey
     read_at: float
+    routing: Routing | None = None
 
 
 def presented_key(request: Request) -> Presented:
@@ -103,14 +106,24 @@ class Door:
         visit.enter(remembered)
         return visit
 
-    def read(
-        self, tenant: str, numbers: Sequence[str], key_hash: str, caller: str, timeout_s: float
+    def read(  # noqa: PLR0913, PLR0917 - one place asks, and every call pays for a name
+        self,
+        tenant: str,
+        numbers: Sequence[str],
+        key_hash: str,
+        caller: str,
+        timeout_s: float,
+        beside: Beside | None = None,
     ) -> Read:
         """Read cards and, if `key_hash` is given, the settings and that key, in one round trip."""
         if timeout_s <= 0:
             raise UnavailableError("timeout")
+        if beside is None:
+            return self._store.read(
+                tenant, numbers, key_hash=key_hash, caller=caller, timeout_s=timeout_s
+            )
         return self._store.read(
-            tenant, numbers, key_hash=key_hash, caller=caller, timeout_s=timeout_s
+            tenant, numbers, key_hash=key_hash, caller=caller, timeout_s=timeout_s, beside=beside
         )
 
     def is_fresh(self, admitted: Admitted) -> bool:
@@ -134,13 +147,15 @@ class Visit:
         tenant: the tenant's id.
         settings: the tenant's settings, as far as known; `renewed` says that they changed since.
         key: the key that let it in.
-        renewed: the settings were found changed after they had been used.
+        routing: the tenant's routing, as the settings; None where calls are not routed.
+        renewed: the settings or the routing were found changed after they had been used.
         read_s: seconds spent waiting for the store.
         now: the time, seconds since 1970.
     """
 
     settings: Settings
     key: ApiKey
+    routing: Routing | None
 
     def __init__(
         self,
@@ -174,12 +189,13 @@ class Visit:
         """Say which line the call came in on: its PBX's patience bounds what is read from now."""
         self._line = line
 
-    def read(self, numbers: Sequence[str], caller: str = "") -> Read:
+    def read(self, numbers: Sequence[str], caller: str = "", beside: Beside | None = None) -> Read:
         """Read the cards of some numbers; settings grown old ride along.
 
         Args:
             numbers: the keys.
             caller: whom the CRMs may be asked for; empty for nobody.
+            beside: what routing needs beside them.
 
         Raises:
             CredentialsError: the key was revoked or ran out meanwhile.
@@ -187,8 +203,8 @@ class Visit:
             UnavailableError: the store did not answer, or there is no time left to ask.
         """
         if self._settled:
-            return self._timed_read(numbers, "", caller)
-        found = self._timed_read(numbers, hash_key(self._presented.key), caller)
+            return self._timed_read(numbers, "", caller, beside)
+        found = self._timed_read(numbers, hash_key(self._presented.key), caller, beside)
         self._settle(found)
         return found
 
@@ -197,15 +213,18 @@ class Visit:
         if not self._settled:
             self.read(())
 
-    def _timed_read(self, numbers: Sequence[str], key_hash: str, caller: str) -> Read:
+    def _timed_read(
+        self, numbers: Sequence[str], key_hash: str, caller: str, beside: Beside | None
+    ) -> Read:
         asked_at = self._door.now()
         try:
-            limit_s = self._limit_s(asked_at)
-            return self._door.read(self.tenant, numbers, key_hash, caller, limit_s)
+            limit_s = self.limit_s(asked_at)
+            return self._door.read(self.tenant, numbers, key_hash, caller, limit_s, beside)
         finally:
             self.read_s += self._door.now() - asked_at
 
-    def _limit_s(self, now: float) -> float:
+    def limit_s(self, now: float) -> float:
+        """Return how long the store may take for what is asked now, seconds; 0 for no time left."""
         if self._door.read_s:
             return self._door.read_s
         if self._line is None:
@@ -215,17 +234,22 @@ class Visit:
     def _settle(self, found: Read) -> None:
         if found.tenant is None:
             raise UnavailableError("unprocessed")
-        settings, key = found.tenant
+        settings, key, routing = found.tenant
         if settings is None or key is None:
             self._door.remember(self._presented.key, None)
             raise CredentialsError("the API key is unknown")
         before = getattr(self, "settings", settings)
-        admitted = Admitted(settings, key, self._door.now())
+        routed_before = getattr(self, "routing", routing)
+        rerouted = routing != routed_before
+        if not rerouted:
+            # What is worked out of it goes with it.
+            routing = routed_before
+        admitted = Admitted(settings, key, self._door.now(), routing)
         self._admit(admitted)
         self._door.remember(self._presented.key, admitted)
         self._settled = True
         # All of them, not their version: a new block length does not count as an edit.
-        self.renewed = settings != before
+        self.renewed = rerouted or settings != before
 
     def _admit(self, admitted: Admitted) -> None:
         key = admitted.key
@@ -240,7 +264,7 @@ class Visit:
         origin = self._request.headers.get("origin", "")
         if origin and origin not in admitted.settings.origins:
             raise ForbiddenError("this web origin is not among the tenant's")
-        self.settings, self.key = admitted.settings, key
+        self.settings, self.key, self.routing = admitted.settings, key, admitted.routing
 
 
 def _basic_password(value: str) -> str:

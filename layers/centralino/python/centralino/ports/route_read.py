@@ -72,16 +72,43 @@ class Found(NamedTuple):
     spelled: Mapping[str, Sequence[str]] = {}
 
 
+class Entry(NamedTuple):
+    """What is to be kept of a call.
+
+    Attributes:
+        tenant: the tenant's id.
+        kept: the decision.
+        keep_days: how long it is kept.
+        day: the tenant's date, `YYYY-MM-DD`.
+        caller: E.164, whose history counts the call; empty if there is none.
+        code: the customer's, whose history counts it too; empty if unknown.
+        before: the day that the caller's history counted until now.
+        code_before: the day that the customer's did.
+        used: the association by which the customer was known, to be marked as used; None if it was
+            marked lately, or there is none.
+    """
+
+    tenant: str
+    kept: Kept
+    keep_days: int
+    day: str
+    caller: str = ""
+    code: str = ""
+    before: str = ""
+    code_before: str = ""
+    used: Learned | None = None
+
+
 class CustomerRead(NamedTuple):
     """A customer as a call finds it.
 
     Attributes:
         customer: None if there is none of this code: a CRM declared a code that nobody entered.
-        history: earlier calls of the customer, from whatever number.
+        history: earlier calls of the customer, from whatever number; None if there were none.
     """
 
     customer: Customer | None
-    history: History
+    history: History | None = None
 
 
 class RouteStore(Protocol):
@@ -112,16 +139,12 @@ class RouteStore(Protocol):
 class Journal(Protocol):
     """Keeps decisions, and counts calls in the history; nobody waits for it."""
 
-    def keep(self, tenant: str, kept: Kept, *, day: str, caller: str, code: str) -> None:
-        """Keep a decision for `domain/journal.py`'s days, once for each call id.
+    def keep(self, entry: Entry) -> None:
+        """Keep a decision, once for each call id, and count the call in the histories.
 
         The request is on its way when this returns; whether it arrived is seen to with the next
         one, which sends it again if it didn't. Raises nothing.
-
-        Args:
-            tenant: the tenant's id.
-            kept: the decision.
-            day: the tenant's date, `YYYY-MM-DD`.
-            caller: E.164, whose history counts the call; empty if withheld.
-            code: the customer's, whose history counts it too; empty if unknown.
         """
+
+    def collect(self) -> None:
+        """See what became of what was sent, and send again what did not arrive. Raises nothing."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from centralino.domain.keys import ApiKey
     from centralino.domain.settings import Settings
     from centralino.ports.call_read import Read
+    from centralino.ports.route_read import Beside
 
 # What became of a change:
 #   created    there was no such contact (or it had been deleted)
@@ -29,7 +30,7 @@ Outcome = Literal["created", "changed", "unchanged", "stale", "duplicate"]
 class CallStore(Protocol):
     """Reads everything that one call needs in one round trip."""
 
-    def read(
+    def read(  # noqa: PLR0913 - it is one round trip
         self,
         tenant: str,
         numbers: Sequence[str],
@@ -37,6 +38,7 @@ class CallStore(Protocol):
         key_hash: str = "",
         caller: str = "",
         timeout_s: float,
+        beside: Beside | None = None,
     ) -> Read:
         """Read the cards of some numbers and, on a cold start, the tenant and the key.
 
@@ -46,6 +48,7 @@ class CallStore(Protocol):
             key_hash: SHA-256 of the API key, hex; empty if settings and key are known already.
             caller: what `ports/callers.py` may have noted; empty if nobody would search for it.
             timeout_s: for everything, retries included.
+            beside: what routing needs beside it; only a store of `ports/route_read.py` knows it.
 
         Raises:
             UnavailableError: or one of its kinds; nothing else.

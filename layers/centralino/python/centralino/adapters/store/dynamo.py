@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from centralino.adapters.store.sender import Sender
     from centralino.adapters.store.table import Item
+    from centralino.ports.route_read import Beside
 
 
 class DynamoCallStore:
@@ -35,7 +36,7 @@ class DynamoCallStore:
         self._client = client
         self._table = table
 
-    def read(
+    def read(  # noqa: PLR0913 - the port's
         self,
         tenant: str,
         numbers: Sequence[str],
@@ -43,16 +44,13 @@ class DynamoCallStore:
         key_hash: str = "",
         caller: str = "",
         timeout_s: float,
+        beside: Beside | None = None,  # noqa: ARG002 - for `route_read.py`; a lookup has none
     ) -> Read:
         """Read cards and what is asked for beside them; see the port.
 
         Reads are eventually consistent: half the price, and a card that is a second old will do.
         """
-        keys = [card_key(tenant, number) for number in dict.fromkeys(numbers)]
-        if key_hash:
-            keys += (tenant_key(tenant), key_key(tenant, key_hash))
-        if caller:
-            keys.append(unknown_key(tenant, caller))
+        keys = keys_of(tenant, numbers, key_hash, caller)
         if not keys:
             return Read({}, None, complete=True)
         payload = {"RequestItems": {self._table: {"Keys": keys}}}
@@ -63,12 +61,32 @@ class DynamoCallStore:
         try:
             items = answer["Responses"].get(self._table, ())
             unread = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", ())
-            return _read(tenant, items, unread, with_tenant=bool(key_hash))
+            return understand(tenant, items, unread, with_tenant=bool(key_hash))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UnavailableError("malformed") from error
 
 
-def _read(tenant: str, items: Sequence[Item], unread: Sequence[Item], *, with_tenant: bool) -> Read:
+def keys_of(tenant: str, numbers: Sequence[str], key_hash: str, caller: str) -> list[Item]:
+    """Return the keys of what one call reads; see the port."""
+    keys = [card_key(tenant, number) for number in dict.fromkeys(numbers)]
+    if key_hash:
+        keys += (tenant_key(tenant), key_key(tenant, key_hash))
+    if caller:
+        keys.append(unknown_key(tenant, caller))
+    return keys
+
+
+def understand(
+    tenant: str, items: Sequence[Item], unread: Sequence[Item], *, with_tenant: bool
+) -> Read:
+    """Return what one call read.
+
+    Args:
+        tenant: the tenant's id.
+        items: what came.
+        unread: the keys of what was left over.
+        with_tenant: whether the tenant was asked for.
+    """
     cards = {}
     settings = key = None
     unknown_until = 0.0
