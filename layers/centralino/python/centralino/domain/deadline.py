@@ -30,16 +30,8 @@ class Deadline:
         return max(0.0, now - self.started_at)
 
     def answer_in_s(self, decode_timeout_s: float, now: float) -> float:
-        """Return the seconds left until we have to answer; zero or less when it is time.
-
-        We answer max(0.5 s, 10 %) before the PBX gives up, but keep at least a third of its
-        patience for ourselves: a line that waits 0.5 s would otherwise never get a name.
-        """
-        allowed = max(
-            decode_timeout_s - max(0.5, decode_timeout_s / 10),
-            decode_timeout_s / 3,
-        )
-        return allowed - self.elapsed_s(now)
+        """Return the seconds left until we have to answer; zero or less when it is time."""
+        return _answer_after_s(decode_timeout_s) - self.elapsed_s(now)
 
     def read_in_s(self, decode_timeout_s: float, now: float) -> float:
         """Return the seconds that the store may take, 0 if there is no time left to ask it.
@@ -48,8 +40,9 @@ class Deadline:
         slow start has already eaten that third, what is left until the answer still is worth a
         short try.
         """
-        left = self.answer_in_s(decode_timeout_s, now) - ENCODING_S
-        third = decode_timeout_s / 3 - ENCODING_S - self.elapsed_s(now)
+        elapsed = self.elapsed_s(now)
+        left = _answer_after_s(decode_timeout_s) - elapsed - ENCODING_S
+        third = decode_timeout_s / 3 - ENCODING_S - elapsed
         allowed = min(left, max(third, 0.25))
         return allowed if allowed >= SHORTEST_READ_S else 0.0
 
@@ -69,3 +62,12 @@ class Deadline:
         """Return `read_in_s` for a line that isn't known yet."""
         allowed = (self.read_in_s(patience, now) for patience in UNKNOWN_PATIENCE_S)
         return next(filter(None, allowed), 0.0)
+
+
+def _answer_after_s(decode_timeout_s: float) -> float:
+    """Return how many seconds after the gateway took it a request is to be answered.
+
+    We answer max(0.5 s, 10 %) before the PBX gives up, but keep at least a third of its
+    patience for ourselves: a line that waits 0.5 s would otherwise never get a name.
+    """
+    return max(decode_timeout_s - max(0.5, decode_timeout_s / 10), decode_timeout_s / 3)

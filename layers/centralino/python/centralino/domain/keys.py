@@ -11,7 +11,8 @@ ROLES = ("pbx", "crm", "agent", "supervisor", "admin")
 # A key in a URL ends up in other people's logs, so only roles that can do little may come that way.
 URL_ROLES = ("pbx", "crm")
 KEY_PATTERN = re.compile(r"(?P<tenant>[a-z0-9-]{2,12})\.[A-Za-z0-9_-]{22}", re.ASCII)
-
+# How long the shortest key is.
+MIN_KEY = 2 + 1 + 22
 
 # As much of a key's hash as names it in lists and logs: enough to tell keys apart, too little to
 # find one by.

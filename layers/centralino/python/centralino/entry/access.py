@@ -69,7 +69,7 @@ class Door:
     """Lets requests in; one for each container.
 
     Args:
-        store: reads settings and keys.
+        store: reads settings and keys, and the cards for those who are in.
         now: the time, seconds since 1970.
         cache_s: how long a key and settings are believed without asking again, seconds.
         read_s: how long the store may take where no call waits, seconds; 0 on the call path,
@@ -79,7 +79,7 @@ class Door:
     def __init__(
         self, store: CallStore, now: Callable[[], float], cache_s: float, read_s: float = 0.0
     ) -> None:
-        self._store = store
+        self.store = store
         self.now = now
         self.read_s = read_s
         self._cache_s = cache_s
@@ -103,32 +103,12 @@ class Door:
         if not tenant:
             raise CredentialsError("no API key, or one that is not shaped like <tenant>.<secret>")
         visit = Visit(self, request, tenant, presented, roles)
-        visit.enter(remembered)
+        if remembered is None:
+            visit.read(())
+        else:
+            age_s = visit.now() - remembered.read_at
+            visit.enter(remembered, settled=0 <= age_s < self._cache_s)
         return visit
-
-    def read(  # noqa: PLR0913, PLR0917 - one place asks, and every call pays for a name
-        self,
-        tenant: str,
-        numbers: Sequence[str],
-        key_hash: str,
-        caller: str,
-        timeout_s: float,
-        beside: Beside | None = None,
-    ) -> Read:
-        """Read cards and, if `key_hash` is given, the settings and that key, in one round trip."""
-        if timeout_s <= 0:
-            raise UnavailableError("timeout")
-        if beside is None:
-            return self._store.read(
-                tenant, numbers, key_hash=key_hash, caller=caller, timeout_s=timeout_s
-            )
-        return self._store.read(
-            tenant, numbers, key_hash=key_hash, caller=caller, timeout_s=timeout_s, beside=beside
-        )
-
-    def is_fresh(self, admitted: Admitted) -> bool:
-        """Tell whether what was read then may be believed without asking again."""
-        return 0 <= self.now() - admitted.read_at < self._cache_s
 
     def remember(self, presented: str, admitted: Admitted | None) -> None:
         """Keep what was read of a key; `None` forgets it."""
@@ -175,15 +155,7 @@ class Visit:
         self.renewed = False
         self.read_s = 0.0
         self.now = door.now
-        self.deadline = Deadline(request.received_at, door.now())
-
-    def enter(self, remembered: Admitted | None) -> None:
-        """Start from what is remembered, or ask the store."""
-        if remembered is None:
-            self.read(())
-        else:
-            self._admit(remembered)
-            self._settled = self._door.is_fresh(remembered)
+        self.deadline = Deadline(request.received_at, self.now())
 
     def on_line(self, line: Line) -> None:
         """Say which line the call came in on: its PBX's patience bounds what is read from now."""
@@ -202,26 +174,31 @@ class Visit:
             ForbiddenError: it may no longer do this.
             UnavailableError: the store did not answer, or there is no time left to ask.
         """
-        if self._settled:
-            return self._timed_read(numbers, "", caller, beside)
-        found = self._timed_read(numbers, hash_key(self._presented.key), caller, beside)
-        self._settle(found)
+        key_hash = "" if self._settled else hash_key(self._presented.key)
+        with_routing = {} if beside is None else {"beside": beside}
+        asked_at = self.now()
+        limit_s = self.limit_s(asked_at)
+        if limit_s <= 0:
+            raise UnavailableError("timeout")
+        try:
+            found = self._door.store.read(
+                self.tenant,
+                numbers,
+                key_hash=key_hash,
+                caller=caller,
+                timeout_s=limit_s,
+                **with_routing,
+            )
+        finally:
+            self.read_s += self.now() - asked_at
+        if key_hash:
+            self._settle(found)
         return found
 
     def settle(self) -> None:
         """Make sure that what was believed still holds; costs a round trip only if it is old."""
         if not self._settled:
             self.read(())
-
-    def _timed_read(
-        self, numbers: Sequence[str], key_hash: str, caller: str, beside: Beside | None
-    ) -> Read:
-        asked_at = self._door.now()
-        try:
-            limit_s = self.limit_s(asked_at)
-            return self._door.read(self.tenant, numbers, key_hash, caller, limit_s, beside)
-        finally:
-            self.read_s += self._door.now() - asked_at
 
     def limit_s(self, now: float) -> float:
         """Return how long the store may take for what is asked now, seconds; 0 for no time left."""
@@ -244,16 +221,25 @@ class Visit:
         if not rerouted:
             # What is worked out of it goes with it.
             routing = routed_before
-        admitted = Admitted(settings, key, self._door.now(), routing)
-        self._admit(admitted)
+        admitted = Admitted(settings, key, self.now(), routing)
+        self.enter(admitted, settled=True)
         self._door.remember(self._presented.key, admitted)
-        self._settled = True
         # All of them, not their version: a new block length does not count as an edit.
         self.renewed = rerouted or settings != before
 
-    def _admit(self, admitted: Admitted) -> None:
+    def enter(self, admitted: Admitted, *, settled: bool) -> None:
+        """Come in with what is known of the key, if it is good for this.
+
+        Args:
+            admitted: the key and its tenant's settings.
+            settled: whether they needn't be asked for again.
+
+        Raises:
+            CredentialsError: it isn't a good one.
+            ForbiddenError: its role, or the page it came from, is not allowed.
+        """
         key = admitted.key
-        if key.expires_at and key.expires_at <= self._door.now():
+        if key.expires_at and key.expires_at <= self.now():
             raise CredentialsError("the API key has expired")
         if key.networks and not _within(self._request.source_ip, key.networks):
             raise CredentialsError("the API key may not be used from this address")
@@ -265,6 +251,7 @@ class Visit:
         if origin and origin not in admitted.settings.origins:
             raise ForbiddenError("this web origin is not among the tenant's")
         self.settings, self.key, self.routing = admitted.settings, key, admitted.routing
+        self._settled = settled
 
 
 def _basic_password(value: str) -> str:

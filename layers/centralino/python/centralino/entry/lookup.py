@@ -54,7 +54,11 @@ def lookup(
     """
     started_at = door.now()
     request = Request(event)
-    fields, bad_request = _fields(request)
+    bad_request: PayloadError | None = None
+    try:  # first of all, so that the carrier's name is at hand whatever fails later
+        fields = request.fields()
+    except PayloadError as error:
+        fields, bad_request = {}, error
     visit: Visit | None = None
     decoded: Decoded | None = None
     # A PBX that is set up wrongly must not ring the alarm that a mistake of ours rings.
@@ -82,7 +86,7 @@ def lookup(
         outcome, reason = "error", describe(error)
         given = _without_label(fields, outcome, visit)
     given["headers"]["x-centralino-outcome"] = outcome
-    if visit:
+    if visit and "origin" in request.headers:
         allow_origin(given, request)
     now = door.now()
     emit(
@@ -92,23 +96,15 @@ def lookup(
             1000 * (visit.deadline.elapsed_s(now) if visit else now - started_at),
             tenant=visit.tenant if visit else "",
             key=visit.key.id if visit else "",
-            call_id=loggable_id(fields.get("call_id", "")),
-            trunk=_loggable_trunk(fields.get("trunk", ""), visit),
+            call_id=loggable_id(fields["call_id"]) if "call_id" in fields else "",
+            trunk=_loggable_trunk(fields["trunk"], visit) if "trunk" in fields else "",
             shape=decoded.reading.shape if decoded else "",
-            handler_ms=round(1000 * (now - started_at), 1),
-            read_ms=round(1000 * visit.read_s, 1) if visit else None,
+            handler_ms=1000 * (now - started_at),
+            read_ms=1000 * visit.read_s if visit else None,
             reason=reason,
         )
     )
     return given
-
-
-def _fields(request: Request) -> tuple[dict[str, str], PayloadError | None]:
-    """Read the fields first, so that the carrier's name is at hand whatever fails later."""
-    try:
-        return request.fields(), None
-    except PayloadError as error:
-        return {}, error
 
 
 def _decode(call: Call, visit: Visit, live_search: Callable[[], LiveSearch | None]) -> Decoded:
@@ -252,6 +248,8 @@ def _structured(form: str, content: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _text(label: str, repertoire: str) -> dict[str, Any]:
+    if repertoire == "utf-8":
+        return answer(200, label, "text/plain; charset=utf-8")
     body, charset = encode_label(label, repertoire)
     given = answer(200, label, f"text/plain; charset={charset}")
     if charset != "utf-8":

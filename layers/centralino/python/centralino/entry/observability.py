@@ -14,12 +14,11 @@ import sys
 import traceback
 
 from centralino import bootstrap
-from centralino.domain.keys import KEY_PATTERN
+from centralino.domain.keys import KEY_PATTERN, MIN_KEY
 from centralino.domain.number import mask
 
 MAX_ID = 64
-_UNKNOWN = ("", None)
-_encode = json.JSONEncoder().encode
+_quoted = json.encoder.encode_basestring_ascii
 _ID = re.compile(r"[A-Za-z0-9._:@+-]*", re.ASCII)
 # Long runs of digits are numbers, but for Asterisk's unique ids: seconds since 1970, dot, count.
 _NUMBER = re.compile(r"(?<![0-9])(?!1[0-9]{9}\.[0-9]+$)\+?[0-9]{7,}", re.ASCII)
@@ -40,7 +39,7 @@ METRICS = json.dumps(
 )[1:-1]
 
 
-def decode_line(now: float, outcome: str, total_ms: float, **properties: object) -> str:
+def decode_line(now: float, outcome: str, total_ms: float, **properties: str | float | None) -> str:
     """Build the line of one decode.
 
     Args:
@@ -50,11 +49,14 @@ def decode_line(now: float, outcome: str, total_ms: float, **properties: object)
         properties: what else is known: tenant, call_id, shape of the CLI, trunk, milliseconds of
             each step; empty ones are left out.
     """
-    known: dict[str, object] = {"DecodeTime": round(total_ms, 1)}
-    known.update((name, value) for name, value in properties.items() if value not in _UNKNOWN)
+    known = [
+        f', "{name}": {_quoted(value) if isinstance(value, str) else f"{value:.1f}"}'
+        for name, value in properties.items()
+        if value is not None and value != ""
+    ]
     return (
         f'{{"_aws": {{"Timestamp": {int(now * 1000)}, {METRICS}}}, "message": "decode", "outcome": '
-        f'"{outcome}", "Decodes": 1, {_encode(known)[1:]}'
+        f'"{outcome}", "Decodes": 1, "DecodeTime": {total_ms:.1f}{"".join(known)}}}'
     )
 
 
@@ -64,7 +66,9 @@ def loggable_id(text: str) -> str:
     Call ids and trunks are meant to be nobody's data, but SIP puts numbers before the `@`, and a
     mistyped setting a key or a name. Numbers are masked, and what isn't like an id is left out.
     """
-    if len(text) > MAX_ID or not _ID.fullmatch(text) or KEY_PATTERN.search(text):
+    if len(text) > MAX_ID or not _ID.fullmatch(text):
+        return ""
+    if len(text) >= MIN_KEY and KEY_PATTERN.search(text):
         return ""
     return _NUMBER.sub(lambda match: mask(match[0]), text)
 

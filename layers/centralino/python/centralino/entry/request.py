@@ -41,9 +41,9 @@ class Request:
         self.segments = [part for part in path.split("/") if part]
         if "%" in path:
             self.segments = [_decoded(part) for part in self.segments]
-        self.headers: dict[str, str] = {
-            name.lower(): value for name, value in (event.get("headers") or {}).items()
-        }
+        self.headers: dict[str, str] = dict(event.get("headers") or {})
+        if not "".join(self.headers).islower():  # the gateway's are; emulators' may be anything
+            self.headers = {name.lower(): value for name, value in self.headers.items()}
         self.source_ip: str = http.get("sourceIp", "")
         epoch = context.get("timeEpoch")
         self.received_at = epoch / 1000 if isinstance(epoch, (int, float)) else 0.0
@@ -79,9 +79,9 @@ class Request:
             PayloadError: the body is none of these.
         """
         query = self.query()
-        body = self.body()
-        if not body:
+        if not self._event.get("body"):
             return query
+        body = self.body()
         if body.lstrip()[:1] == b"{":
             fields = _json_fields(body)
         else:
@@ -127,7 +127,8 @@ def _fields(encoded: str) -> dict[str, str]:
     if encoded.count("&") >= MAX_FIELDS:
         raise TooLargeError("query", f"at most {MAX_FIELDS} fields")
     fields: dict[str, str] = {}
-    for pair in encoded.replace("+", " ").split("&"):
+    # The number's `+` is mostly the only escape that there is.
+    for pair in encoded.replace("+", " ").replace("%2B", "+").split("&"):
         name, _, value = pair.partition("=")
         if "%" in pair or not pair.isascii():
             name, value = _decoded(name), _decoded(value)
