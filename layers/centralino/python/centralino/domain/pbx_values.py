@@ -24,6 +24,13 @@ _UNFIT = re.compile(
 )
 _XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"})
 _LITERAL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+# An exten, a queue, a node: what may stand in a SIP address or a dial string without doing harm.
+_WORD = re.compile(r"[A-Za-z0-9_.+*#-]{1,64}")
+_E164 = re.compile(r"\+[0-9]{5,15}")
+_URL = re.compile(r"https?://[A-Za-z0-9._~:/?#@!&()*+;=%-]{1,990}")
+_AUDIO = re.compile(r"[A-Za-z0-9_./:@+-]{1,200}")
+_AUDIO_ENDS = (".wav", ".mp3", ".ogg", ".gsm", ".ul", ".alaw", ".g722", ".aiff", ".flac")
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _PASSED = "TN-VALIDATION-PASSED-"
 _ATTESTATIONS = ("A", "B", "C")
 
@@ -60,6 +67,42 @@ def form(fields: Iterable[tuple[str, object]]) -> str:
 def xml(text: object) -> str:
     """Return a text as it stands in XML, between tags or between quotes."""
     return plain(text).translate(_XML)
+
+
+def is_word(text: str) -> bool:
+    """Tell whether a text is one word that no dial string takes for anything else."""
+    return _WORD.fullmatch(text) is not None
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is a number in E.164."""
+    return _E164.fullmatch(text) is not None
+
+
+def is_url(text: str) -> bool:
+    """Tell whether a text is an address to fetch, without quotes, `$`, braces and commas."""
+    return _URL.fullmatch(text) is not None
+
+
+def is_audio(text: str) -> bool:
+    """Tell whether a prompt is a file of sounds (`custom/vat`, `vat.wav`) rather than words."""
+    named = "/" in text or text.endswith(_AUDIO_ENDS)
+    return named and _AUDIO.fullmatch(text) is not None
+
+
+def read_form(body: bytes) -> list[tuple[str, str]]:
+    """Return the fields of a form in their order, names as they were sent; one may come twice."""
+    pairs: list[tuple[str, str]] = []
+    for pair in body.replace(b"+", b" ").split(b"&") if body else ():
+        name, _, value = pair.partition(b"=")
+        pairs.append((_unescaped(name), _unescaped(value)))
+    return pairs
+
+
+def _unescaped(text: bytes) -> str:
+    if b"%" in text:
+        text = _ESCAPE.sub(lambda escape: bytes((int(escape[1], 16),)), text)
+    return text.decode("utf-8", "replace")
 
 
 def attestation(text: str) -> str:

@@ -6,7 +6,9 @@ nothing that a caller should not wait for, and knows no other provider. `docs/pb
 
 from __future__ import annotations
 
-from centralino.domain.errors import CredentialsError
+import re
+
+from centralino.domain.errors import CredentialsError, PayloadError
 from centralino.domain.pbx_values import attestation
 from centralino.domain.record import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar
 
     from centralino.domain.decision import Decision
+    from centralino.domain.destination import Destination
     from centralino.domain.routing import Node
 
 # What a PBX may ask: the last word of `/v1/pbx/{provider}/{ask}`.
@@ -62,6 +65,8 @@ class PbxCall(NamedTuple):
         attestation: STIR/SHAKEN's `A`, `B` or `C`; empty if the PBX doesn't say.
         digits: what the caller typed since we asked; None if this turn brings no digits at all,
             empty if the caller typed nothing in time.
+        question: which of our questions the digits answer, 1 for the first; 0 if it doesn't say:
+            then it is the one asked last.
         node: the identify node, where the path doesn't name it.
         event: what happened, on `events`: `answered`, `ended`; empty for anything else.
         exten: the extension that an event is about.
@@ -77,6 +82,7 @@ class PbxCall(NamedTuple):
     language: str = ""
     attestation: str = ""
     digits: str | None = None
+    question: int = 0
     node: str = ""
     event: str = ""
     exten: str = ""
@@ -91,11 +97,14 @@ class Ask(NamedTuple):
         node: the node that asks.
         again: whether it has asked before.
         next_url: where the digits are to be sent: ours, with the key, as the PBX called us.
+        question: which question this is, 1 for the first; what brings the digits names it, so that
+            a turn that comes twice is known.
     """
 
     node: Node
     again: bool
     next_url: str
+    question: int = 0
 
 
 class Verdict(NamedTuple):
@@ -159,12 +168,40 @@ NAMES: Mapping[str, Sequence[str]] = {
     "language": ("language",),
     "attestation": ("attestation",),
     "digits": ("digits",),
+    "question": ("question",),
     "node": ("node",),
     "event": ("event",),
     "exten": ("exten",),
     "form": ("format",),
 }
 EVENTS = ("answered", "ended")
+
+
+class Option(NamedTuple):
+    """What may be set of a provider, by `centralino pbx options` or `PATCH /v1/routing`.
+
+    Attributes:
+        what: what it is, in a few words.
+        pattern: what a value has to match as a whole; numbers and truth values as JSON writes them.
+        expected: the same in words, as a phrase that follows "expected".
+        table: whether it is an object of such values.
+    """
+
+    what: str
+    pattern: str = r"[^\x00-\x1f]{1,200}"
+    expected: str = "a text of at most 200 characters"
+    table: bool = False
+
+
+# Options that several providers share.
+IDS = Option(
+    "destination (`queue:support`) -> what the PBX calls it, where that isn't the id",
+    r"[A-Za-z0-9_.+*#-]{1,64}",
+    "at most 64 letters, digits and _ . + * # -",
+    table=True,
+)
+URL = r"https://[A-Za-z0-9._~:/?#@!&()*+;=%-]{1,490}"
+AN_URL = "an https address"
 
 
 class Pbx:
@@ -174,7 +211,8 @@ class Pbx:
         slug: the provider's name in URLs and settings; that of the file.
         asks: which of `ASKS` it can ask.
         converses: whether it plays what an `Ask` says and sends what the caller typed; where it
-            doesn't, digits come with the first request or not at all.
+            doesn't, digits come with the first request or not at all. `generic`'s follows from its
+            options, so it is the instance that is asked.
         secrets: name -> what it is, of the secrets that its signature needs; any one of them lets
             it in. Empty where it has no signature and the key alone lets it in.
         options: name -> what it is, of what may be set in `Routing.pbx`.
@@ -182,9 +220,9 @@ class Pbx:
 
     slug: ClassVar[str]
     asks: ClassVar[Sequence[str]] = ()
-    converses: ClassVar[bool] = False
+    converses: bool = False
     secrets: ClassVar[Mapping[str, str]] = {}
-    options: ClassVar[Mapping[str, str]] = {}
+    options: ClassVar[Mapping[str, Option]] = {}
 
     def __init__(self, options: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
         """Build it.
@@ -200,12 +238,34 @@ class Pbx:
     def check_options(cls, options: Mapping[str, Any]) -> None:
         """Look at options before they are saved.
 
-        Args:
-            options: every one of them is named in `cls.options`.
-
         Raises:
-            PayloadError: one is not what it has to be; the field is its name.
+            PayloadError: one is unknown, or not what it has to be; the field is its name.
         """
+        for name, value in options.items():
+            option = cls.options.get(name)
+            if option is None:
+                raise PayloadError(name, _one_of(cls.options))
+            if option.table and not isinstance(value, dict):
+                raise PayloadError(name, "an object")
+            entries = value.items() if option.table else [("", value)]
+            for key, entry in entries:
+                text = _written(entry)
+                if text is None or not re.fullmatch(option.pattern, text):
+                    raise PayloadError(f"{name}.{key}" if key else name, option.expected)
+
+    def text(self, option: str, default: str = "") -> str:
+        """Return an option's value as text."""
+        return _written(self.given.get(option, default)) or default
+
+    def table(self, option: str) -> Mapping[str, Any]:
+        """Return an option that is a table; an empty one in place of anything else."""
+        value = self.given.get(option)
+        return value if isinstance(value, dict) else {}
+
+    def id_of(self, to: Destination, option: str = "ids") -> str:
+        """Return what the PBX calls a destination, by its text or its name; else its id."""
+        table = self.table(option)
+        return _written(table.get(to.text)) or _written(table.get(to.name)) or to.id
 
     def verify(self, asked: Asked, *, now_s: float) -> None:  # noqa: ARG002 - a vendor needs them
         """Check the provider's own signature, where it has one.
@@ -242,6 +302,27 @@ class Pbx:
         return tuple(text.encode("utf-8", "surrogatepass") for text in good)
 
 
+def node_url(asked: Asked, slug: str, node: str) -> str:
+    """Return the URL of an identify node, with the key and the query of the request.
+
+    Args:
+        asked: a request to `/v1/pbx/{slug}/...`.
+        slug: the provider's.
+        node: the node's name.
+    """
+    path, question, query = asked.url.partition("?")
+    place = f"/pbx/{slug}/"
+    return f"{path.partition(place)[0]}{place}identify/{node}{question}{query}"
+
+
+def answer_url(ask: Ask) -> str:
+    """Return where digits are sent to; it names the question, digits or not."""
+    url = ask.next_url
+    if "question=" in url or not ask.question:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}question={ask.question}"
+
+
 def read_call(fields: Mapping[str, str], names: Mapping[str, Sequence[str]] = NAMES) -> PbxCall:
     """Read a call from fields.
 
@@ -260,6 +341,11 @@ def read_call(fields: Mapping[str, str], names: Mapping[str, Sequence[str]] = NA
         found["attestation"] = attestation(found["attestation"])
     if "language" in found:
         found["language"] = read_language(found["language"])
+    if "question" in found:
+        found["question"] = _count(found["question"])
+        if found["question"] and "digits" not in found:
+            # Who answers a question without digits was asked, and typed nothing.
+            found["digits"] = ""
     if "event" in found:
         word = found["event"].strip().lower()
         found["event"] = word if word in EVENTS else ""
@@ -298,6 +384,7 @@ def flat(told: Told) -> dict[str, str]:
             "length": str(node.length),
             "timeout": f"{node.timeout_s:g}",
             "again": "1" if told_ask.again else "0",
+            "question": str(told_ask.question),
             "next": told_ask.next_url,
         }
     elif decision:
@@ -321,3 +408,20 @@ def flat(told: Told) -> dict[str, str]:
     words.update((name, text) for name, text in told.fields.items() if name not in words)
     words["label"] = told.label
     return words
+
+
+def _count(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0  # noqa: PLR2004
+
+
+def _written(value: object) -> str | None:
+    """Return a value as JSON writes it, a text without its quotes; None of anything else."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and abs(value) < 10**9:
+        return str(value)
+    return value if isinstance(value, str) else None
+
+
+def _one_of(options: Mapping[str, Option]) -> str:
+    return f"one of {', '.join(options)}" if options else "no options: this provider has none"

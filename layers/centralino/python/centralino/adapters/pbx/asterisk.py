@@ -28,7 +28,7 @@ _FIELDS = {
         *("type", "id", "destination", "agents", "rule", "priority", "language"),
         *("customer_code", "customer_status", "fallback"),
     ),
-    "ask": ("node", "prompt", "length", "timeout", "again"),
+    "ask": ("node", "prompt", "length", "timeout", "again", "question"),
     "ok": (),
     "continue": (),
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from centralino.ports.pbx import Asked, PbxCall, Told
 
 FORMATS = ("json", "form", "text", "xml")
-_NUMBERS = ("priority", "version", "length")
+_NUMBERS = ("priority", "version", "length", "question")
 
 
 class Adapter(Pbx):

@@ -1,0 +1,269 @@
+"""Twilio: signed TwiML; and what speaks it: SignalWire's cXML, Telnyx' TeXML.
+
+`X-Twilio-Signature` is the base64 of an HMAC-SHA1 over the URL as Twilio called it, with every
+field of a form behind it; over the URL alone where the body is JSON, whose SHA-256 is then in the
+query. Whether the URL has a port in it is not the same everywhere, so it is tried with and without.
+The signature has no time in it, so whoever saw a request can send it again; the key in the URL and
+TLS stand before that.
+
+https://www.twilio.com/docs/usage/security#validating-requests
+https://www.twilio.com/docs/voice/twiml
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b64encode
+from hashlib import sha256
+
+from centralino.domain.errors import CredentialsError
+from centralino.domain.pbx_values import (
+    is_among,
+    is_number,
+    is_url,
+    is_word,
+    percent,
+    read_form,
+    xml,
+)
+from centralino.domain.record import TYPE_CHECKING
+from centralino.ports.pbx import (
+    AN_URL,
+    IDS,
+    URL,
+    Option,
+    Pbx,
+    Reply,
+    answer_url,
+    node_url,
+    prompt,
+    read_call,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from centralino.domain.decision import Decision
+    from centralino.ports.pbx import Ask, Asked, PbxCall, Told
+
+_NAMES = {
+    "number": ("from", "caller"),
+    "did": ("to", "called"),
+    "trunk": ("trunk",),
+    "name": ("callername",),
+    "call_id": ("callsid",),
+    "language": ("language",),
+    "attestation": ("stirverstat",),
+    "digits": ("digits",),
+    "question": ("question",),
+}
+# A withheld number is a word on a keypad: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE.
+_WITHHELD = ("+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253")
+_ENDED = ("completed", "busy", "failed", "no-answer", "canceled")
+_DIALECTS = ("twilio", "signalwire", "telnyx")
+_SIGNATURES = ("x-twilio-signature", "x-signalwire-signature")
+_PORTS = {"https": ":443", "http": ":80"}
+_MAX_PHONES = 10  # nouns in one <Dial>
+
+
+class Adapter(Pbx):
+    """Twilio and its compatibles."""
+
+    slug = "twilio"
+    asks = ("route", "identify", "events")
+    converses = True
+    secrets = {  # noqa: RUF012 - the port's own kind of table
+        "auth_token": "the account's auth token; at SignalWire the signing key"
+    }
+    options = {  # noqa: RUF012 - the same
+        "dialect": Option(
+            "who speaks TwiML: `twilio` (the default), `signalwire`, or `telnyx`, which is let in "
+            "by the key alone",
+            "|".join(_DIALECTS),
+            f"one of {', '.join(_DIALECTS)}",
+        ),
+        "public_url": Option(
+            "what stands before the path where Twilio calls, if a proxy makes that another address",
+            r"https://[A-Za-z0-9.-]{1,200}(:[0-9]{1,5})?(/[A-Za-z0-9._/-]{0,100})?",
+            AN_URL,
+        ),
+        "sip_domain": Option(
+            "agents and extensions are `sip:EXTEN@` this domain",
+            r"[A-Za-z0-9.-]{1,200}(:[0-9]{1,5})?",
+            "a host name",
+        ),
+        "clients": Option(
+            "true: agents and extensions are registered clients, named by their exten",
+            "true|false",
+            "true or false",
+        ),
+        "caller_id": Option(
+            "the number shown where a call goes on to an external number",
+            r"\+[0-9]{5,15}",
+            "a number in E.164",
+        ),
+        "ring_s": Option("how long a phone rings, seconds; 20", "[1-9][0-9]{0,2}", "1 to 999"),
+        "say": Option("the language of spoken prompts, `it-IT`", "[A-Za-z-]{2,20}", "as `it-IT`"),
+        "voice": Option("whose voice, `alice`", "[A-Za-z0-9._-]{1,50}", "a voice's name"),
+        "urls": Option(
+            "destination (`ivr:main`, `voicemail:21`) -> where its TwiML is",
+            URL,
+            AN_URL,
+            table=True,
+        ),
+        "continue": Option("where the TwiML is if nothing is decided", URL, AN_URL),
+        "ids": IDS,
+    }
+
+    def verify(self, asked: Asked, *, now_s: float) -> None:  # noqa: ARG002 - it has no time in it
+        """See the port."""
+        if self.text("dialect") == "telnyx":
+            # Ed25519, which needs more than the call path has; the key in the URL let it in.
+            return
+        keys = self.keys("auth_token")
+        fields: list[tuple[str, str]] = []
+        hashed = asked.query.get("bodySHA256")
+        if hashed is not None and not _is_form(asked):
+            # The body is not signed itself, so its digest has to be right.
+            digest = sha256(asked.body).hexdigest().encode()
+            if not is_among(hashed.lower(), (digest,)):
+                raise CredentialsError("bodySHA256 is not that of the body")
+        elif asked.method == "POST" and _is_form(asked):
+            fields = sorted(set(read_form(asked.body)))
+        behind = "".join(name + value for name, value in fields)
+        good = [
+            b64encode(hmac.digest(key, (url + behind).encode("utf-8", "surrogatepass"), "sha1"))
+            for key in keys
+            for url in _spellings(self._public(asked.url))
+        ]
+        given = next((asked.headers[name] for name in _SIGNATURES if name in asked.headers), "")
+        if not is_among(given, good):
+            raise CredentialsError("X-Twilio-Signature is missing or wrong")
+
+    def read(self, asked: Asked) -> PbxCall:
+        """See the port."""
+        fields = asked.fields
+        call = read_call(fields, _NAMES)
+        status = fields.get("callstatus", "")
+        if call.number in _WITHHELD:
+            call = call._replace(number="anonymous")
+        call = call._replace(node=asked.node, ended=status in _ENDED)
+        if asked.ask != "events":
+            return call
+        # It is about the leg to the agent, the call is the one before it.
+        return call._replace(
+            call_id=fields.get("parentcallsid") or call.call_id,
+            exten=call.did.partition(":")[2].partition("@")[0],
+            event="ended" if call.ended else "answered" if status == "in-progress" else "",
+        )
+
+    def reply(self, asked: Asked, call: PbxCall, told: Told) -> Reply:
+        """See the port; what can't be said in TwiML is `continue`.
+
+        Nothing decided, and no option `continue`, is status 404: Twilio then takes the fallback
+        address of the number.
+        """
+        if told.event or call.ended:
+            return _twiml("")
+        if told.ask:
+            return _twiml(self._gather(told.ask))
+        if told.decision and (verb := self._verb(asked, told.decision, told.label)):
+            return _twiml(verb)
+        on = self.text("continue")
+        return _twiml(_redirect(on)) if is_url(on) else Reply(404, "", "text/plain; charset=utf-8")
+
+    def _public(self, url: str) -> str:
+        base = self.text("public_url").rstrip("/")
+        if not base:
+            return url
+        scheme, _, rest = url.partition("://")
+        return base + rest[len(rest.partition("/")[0]) :] if scheme and rest else url
+
+    def _verb(  # noqa: PLR0911 - a case each
+        self, asked: Asked, decision: Decision, label: str
+    ) -> str:
+        to = decision.destination
+        url = self.id_of(to, "urls")
+        if is_url(url):
+            return _redirect(url)
+        if to.type == "hangup":
+            ringing = asked.fields.get("callstatus") == "ringing"
+            return "<Reject/>" if ringing else "<Hangup/>"
+        if decision.agents or to.type in {"agent", "extension"}:
+            return self._phones(decision.agents or (self.id_of(to),), label)
+        name = self.id_of(to)
+        if to.type == "external" and is_number(name):
+            caller = self.text("caller_id")
+            shown = f' callerId="{xml(caller)}"' if caller else ""
+            return f"<Dial{shown} {self._rings()}><Number>{xml(name)}</Number></Dial>"
+        if to.type == "queue" and is_word(name):
+            return f"<Enqueue>{xml(name)}</Enqueue>"
+        if to.type == "identify" and is_word(to.id):
+            return _redirect(node_url(asked, self.slug, to.id))
+        return ""
+
+    def _phones(self, extens: tuple[str, ...], label: str) -> str:
+        phones = "".join(self._phone(exten, label) for exten in extens[:_MAX_PHONES])
+        # One after the other, as they were elected.
+        return f'<Dial {self._rings()} sequential="true">{phones}</Dial>' if phones else ""
+
+    def _phone(self, exten: str, label: str) -> str:
+        if not is_word(exten):
+            return ""
+        if domain := self.text("sip_domain"):
+            # A header is all that a label can travel in.
+            shown = f"?X-Centralino-Label={percent(label)}" if label else ""
+            return f"<Sip>{xml(f'sip:{percent(exten)}@{domain}{shown}')}</Sip>"
+        if self.text("clients") == "true":
+            shown = f'<Parameter name="label" value="{xml(label)}"/>' if label else ""
+            return f"<Client><Identity>{xml(exten)}</Identity>{shown}</Client>"
+        return ""
+
+    def _rings(self) -> str:
+        return f'answerOnBridge="true" timeout="{xml(self.text("ring_s", "20"))}"'
+
+    def _gather(self, ask: Ask) -> str:
+        node, to = ask.node, xml(answer_url(ask))
+        digits = f' numDigits="{node.length}"' if node.length > 0 else ""
+        gather = (
+            f'<Gather input="dtmf" method="POST" action="{to}" actionOnEmptyResult="true" '
+            f'finishOnKey="#" timeout="{max(1, round(node.timeout_s))}"{digits}>'
+        )
+        # Compatibles go on behind <Gather> if nothing was typed.
+        return f"{gather}{self._prompt(prompt(ask))}</Gather>{_redirect(answer_url(ask))}"
+
+    def _prompt(self, text: str) -> str:
+        if not text:
+            return ""
+        if is_url(text):
+            return f"<Play>{xml(text)}</Play>"
+        return f"<Say{''.join(self._spoken())}>{xml(text)}</Say>"
+
+    def _spoken(self) -> Iterator[str]:
+        for attribute, option in (("language", "say"), ("voice", "voice")):
+            if value := self.text(option):
+                yield f' {attribute}="{xml(value)}"'
+
+
+def _twiml(verbs: str) -> Reply:
+    body = f'<?xml version="1.0" encoding="UTF-8"?><Response>{verbs}</Response>'
+    return Reply(200, body, "text/xml; charset=utf-8")
+
+
+def _redirect(url: str) -> str:
+    return f'<Redirect method="POST">{xml(url)}</Redirect>'
+
+
+def _is_form(asked: Asked) -> bool:
+    kind = asked.headers.get("content-type", "").lower()
+    return kind.startswith("application/x-www-form-urlencoded")
+
+
+def _spellings(url: str) -> list[str]:
+    """Return a URL as it is, without its port, and with the usual one."""
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    name, _, port = host.rpartition(":")
+    bare = name if name and port.isdigit() else host
+    hosts = dict.fromkeys((host, bare, bare + _PORTS.get(scheme, "")))
+    return [f"{scheme}://{one}{slash}{path}" for one in hosts]
