@@ -9,6 +9,7 @@ The tree, to be mapped to HTTP in one place (`entry/http.py`)::
       + ForbiddenError          a good key that may not do this
       + NotFoundError           no such thing in this tenant (another tenant's counts as absent)
       + ConflictError           somebody else changed it first
+      + TooManyError            too many requests in a short time
       + UnavailableError        a service behind us did not answer, or not in time
           + ThrottledError      it asked us to slow down
           + RejectedError       it refused us for good: an operator has to act
@@ -53,6 +54,19 @@ class NotFoundError(CentralinoError):
 
 class ConflictError(CentralinoError):
     """Somebody else changed it first, or it exists already."""
+
+
+class TooManyError(CentralinoError):
+    """Too many requests of a kind came in a short time.
+
+    Args:
+        what: of what there were too many.
+        retry_after_s: when trying again makes sense, in seconds.
+    """
+
+    def __init__(self, what: str, retry_after_s: float) -> None:
+        super().__init__(f"too many {what} in a short time")
+        self.retry_after_s = retry_after_s
 
 
 class UnavailableError(CentralinoError):

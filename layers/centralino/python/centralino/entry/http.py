@@ -20,6 +20,7 @@ STATUS: dict[type[errors.CentralinoError], tuple[int, str]] = {
     errors.ForbiddenError: (403, "Not allowed"),
     errors.NotFoundError: (404, "Not found"),
     errors.ConflictError: (409, "Conflict"),
+    errors.TooManyError: (429, "Too many requests"),
     errors.UnavailableError: (503, "Unavailable"),
     errors.ThrottledError: (503, "Unavailable"),
     errors.RejectedError: (503, "Unavailable"),
@@ -66,7 +67,7 @@ def problem_of(error: errors.CentralinoError) -> tuple[int, dict[str, Any], dict
     if isinstance(error, errors.PayloadError):
         problem["field"] = error.field
         problem["expected"] = error.expected
-    elif isinstance(error, errors.UnavailableError):
+    elif isinstance(error, (errors.UnavailableError, errors.TooManyError)):
         headers["retry-after"] = str(max(1, round(error.retry_after_s)))
     elif isinstance(error, errors.CredentialsError):
         headers["www-authenticate"] = 'Bearer realm="centralino"'

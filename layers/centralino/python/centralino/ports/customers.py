@@ -82,7 +82,14 @@ class CustomerStore(Learner, Protocol):
         """The tenant's id."""
 
     def get(self, code: str) -> Customer | None:
-        """Return a customer as it is now, read consistently; None if there is none."""
+        """Return a customer as it is now, read consistently; None if there is none.
+
+        Args:
+            code: the customer's, as `normal_code` spells it, here and everywhere.
+        """
+
+    def spelled(self, digits: str) -> tuple[str, ...]:
+        """Return the codes of all customers whose code has exactly these digits."""
 
     def save(self, customer: Customer, change: Change, *, delivery: str = "") -> Customer:
         """Save a customer over the version that it names (0: there is none), with its audit line.
@@ -111,13 +118,13 @@ class CustomerStore(Learner, Protocol):
         """Return the audit trail of a customer, the newest change first."""
 
     def learned_of(self, code: str) -> tuple[Learned, ...]:
-        """Return the associations of a customer."""
+        """Return the associations of a customer, those that ran out too, by number."""
 
     def learned_by(self, number: str) -> tuple[Learned, ...]:
-        """Return the associations of a number."""
+        """Return the associations of a number, those that ran out too, by code."""
 
     def learned_page(self, *, cursor: str = "", limit: int = 50) -> LearnedPage:
-        """List the tenant's associations, 1 to 100 on a page."""
+        """List the tenant's associations, those of 1 to 100 numbers on a page."""
 
     def forget(self, number: str, code: str, change: Change) -> bool:
         """Take an association away; it is in the customer's audit trail.
