@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+KEEP_DAYS = 14
 MODES = ("check", "route", "entered")
 
 
@@ -68,6 +69,7 @@ class Routing(NamedTuple):
         blocked: numbers, and blocks (`+39899*`), that are `caller.blocked`.
         learning: `max_per_customer` (5), `days` (180), `trust` (see `domain/learning.py`).
         pbx: provider slug -> that provider's own options (`generic`: names and templates).
+        keep_days: how long decisions are kept.
     """
 
     version: int = 0
@@ -82,6 +84,7 @@ class Routing(NamedTuple):
     blocked: tuple[str, ...] = ()
     learning: Mapping[str, Any] = {}
     pbx: Mapping[str, Mapping[str, Any]] = {}
+    keep_days: int = KEEP_DAYS
 
 
 def read_routing(stored: Mapping[str, Any]) -> Routing:
@@ -106,6 +109,7 @@ def read_routing(stored: Mapping[str, Any]) -> Routing:
         blocked=tuple(stored.get("blocked") or ()),
         learning=stored.get("learning") or {},
         pbx=stored.get("pbx") or {},
+        keep_days=int(stored.get("keep_days") or KEEP_DAYS),
     )
 
 
