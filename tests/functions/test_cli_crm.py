@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from centralino.domain.keys import ApiKey
     from centralino.ports.crm import Connection, Crm
+    from centralino.ports.tokens import TokenCache
     from centralino.ports.web import Web
 
 ADDRESS = "base_url=https://crm.acme.example"
@@ -49,7 +50,10 @@ class DeskCrm(MemoryCrm):
     there: ClassVar[MemoryCrm]
     built: ClassVar[list[Connection]]
 
-    def __init__(self, connection: Connection, web: Web | None = None) -> None:
+    def __init__(
+        self, connection: Connection, web: Web | None = None, tokens: TokenCache | None = None
+    ) -> None:
+        assert tokens is not None
         super().__init__(self.there.now_ms)
         self.connection = connection
         self.built.append(connection)

@@ -29,6 +29,7 @@ ITEMS = {
     "dynamodb:Query",
     "dynamodb:UpdateItem",
 }
+READING = {"ssm:GetParameter", "secretsmanager:GetSecretValue"}
 KEY = "arn:aws:kms:eu-south-1:111122223333:key/1"
 
 
@@ -83,11 +84,15 @@ def test_the_worker_may_write_items_take_messages_and_send_some(stack: Stack) ->
         "sqs:ReceiveMessage",
         "sqs:SendMessage",
         "ssm:GetParameter",
+        "ssm:PutParameter",
     }
 
 
-def test_live_search_may_write_items_and_read_secrets(stack: Stack) -> None:
-    assert _actions(stack, "SearchCrmFunction") == LOGGING | ITEMS | {"ssm:GetParameter"}
+def test_live_search_may_write_items_read_secrets_and_share_a_token(stack: Stack) -> None:
+    assert _actions(stack, "SearchCrmFunction") == LOGGING | ITEMS | {
+        "ssm:GetParameter",
+        "ssm:PutParameter",
+    }
 
 
 def test_the_dispatcher_may_list_connections_and_send_messages(stack: Stack) -> None:
@@ -98,12 +103,22 @@ def test_the_dispatcher_may_list_connections_and_send_messages(stack: Stack) -> 
     }
 
 
-def test_nobody_may_write_a_secret(stack: Stack) -> None:
-    for store in ("ssm", "secretsmanager"):
-        stack = Stack({"SecretStore": store})
-        for function in stack.of_type("AWS::Lambda::Function"):
-            rights = {action for action in _actions(stack, function) if action.startswith(store)}
-            assert rights <= {"ssm:GetParameter", "secretsmanager:GetSecretValue"}
+@pytest.mark.parametrize("store", ["ssm", "secretsmanager"])
+def test_nobody_may_write_a_secret_but_the_access_token_that_all_share(store: str) -> None:
+    stack = Stack({"SecretStore": store})
+    sharing = {
+        "ssm": {"ssm:PutParameter"},
+        "secretsmanager": {"secretsmanager:CreateSecret", "secretsmanager:PutSecretValue"},
+    }[store]
+    for function in stack.of_type("AWS::Lambda::Function"):
+        for statement in _statements(stack, _role(stack, function)):
+            rights = {a for a in _listed(statement["Action"]) if a.startswith(store)} - READING
+            if not rights:
+                continue
+            assert function in {"ApplyCrmFunction", "SearchCrmFunction"}
+            assert rights == sharing
+            (resource,) = statement["Resource"].values()
+            assert resource.endswith(("/*/crm/*/token", "/*/crm/*/token-??????"))
 
 
 def test_the_admin_api_may_do_everything_to_items_but_scan(stack: Stack) -> None:
@@ -148,6 +163,10 @@ FOLDERS = {
     "secretsmanager": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:"
     "secret:centralino/${AWS::StackName}/*",
 }
+TOKENS = {
+    "ssm": FOLDERS["ssm"] + "/crm/*/token",
+    "secretsmanager": FOLDERS["secretsmanager"] + "/crm/*/token-??????",
+}
 CLAIMS = "${Bucket.Arn}/claims/*"
 IMPORTS = "${Bucket.Arn}/imports/*"
 PREFIXES = {"s3:prefix": ["claims/*", "imports/*"]}
@@ -163,7 +182,13 @@ def test_no_role_has_a_wildcard_in_what_it_may_do_or_to_what_but_below_a_folder_
             assert statement["Effect"] == "Allow"
             assert not {"NotAction", "NotResource", "NotPrincipal"} & statement.keys()
             wild = {text for text in strings(statement) if "*" in text}
-            assert wild <= {FOLDERS[store], CLAIMS, IMPORTS, *PREFIXES["s3:prefix"]}, role
+            assert wild <= {
+                FOLDERS[store],
+                TOKENS[store],
+                CLAIMS,
+                IMPORTS,
+                *PREFIXES["s3:prefix"],
+            }, role
             if "s3:ListBucket" in statement["Action"]:
                 assert statement["Condition"] == {"StringLike": PREFIXES}
 
@@ -196,7 +221,8 @@ def _check(actions: list[str], resource: dict[str, Any], log: str) -> None:
     elif service == "lambda":
         assert resource == {"Ref": "SearchCrmFunctionAliaslive"}
     else:
-        assert resource == {"Fn::Sub": FOLDERS[service]}
+        folders = FOLDERS if set(actions) <= READING else TOKENS
+        assert resource == {"Fn::Sub": folders[service]}
 
 
 def test_no_two_functions_share_a_role_and_none_has_a_managed_policy(stack: Stack) -> None:

@@ -129,13 +129,18 @@ def test_who_can_not_wait_any_longer_is_told_so(issuer: Issuer, tokens: MemoryTo
     assert tokens.token(issuer.renew, timeout_s=-1.0).access == "access-1"
 
 
-def test_a_container_keeps_one_token_for_each_tenant_product_and_address() -> None:
-    kept = bootstrap.tokens("acme", "salesforce", "https://acme.example.com")
-    assert bootstrap.tokens("acme", "salesforce", "https://acme.example.com") is kept
+def test_a_container_keeps_one_token_for_each_tenant_product_and_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-south-1")
+    kept = bootstrap.tokens("acme", "salesforce", "an account")
+    assert bootstrap.tokens("acme", "salesforce", "an account") is kept
     # A token is not shown to another organisation, whoever is connected to it now.
     for other in (
-        ("other", "salesforce", "https://acme.example.com"),
-        ("acme", "dynamics", "https://acme.example.com"),
-        ("acme", "salesforce", "https://other.example.com"),
+        ("other", "salesforce", "an account"),
+        ("acme", "dynamics", "an account"),
+        ("acme", "salesforce", "another account"),
     ):
         assert bootstrap.tokens(*other) is not kept
+    for built in (bootstrap.tokens, bootstrap._token_clients):
+        built.cache_clear()

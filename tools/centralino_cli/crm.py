@@ -4,6 +4,7 @@
 import json
 import pkgutil
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -15,10 +16,13 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from centralino.adapters import crm as providers
-from centralino.adapters.secret_keeper import open_keeper
+from centralino.adapters.secret_keeper import TokenPlace, open_keeper
 from centralino.adapters.store.connections import DynamoConnectionStore
 from centralino.adapters.store.contacts import DynamoContactStore
+from centralino.adapters.store.sender import Sender
 from centralino.adapters.store.tenants import DynamoTenantStore
+from centralino.adapters.store.token_claims import DynamoTokenClaims
+from centralino.adapters.tokens import SharedPlace, SharedTokens
 from centralino.application.connect_crm import Connected, connect_crm
 from centralino.application.create_key import create_key
 from centralino.application.crm_status import CrmStatus, crm_status
@@ -29,6 +33,7 @@ from centralino.domain.settings import Line
 from centralino.ports.connections import SyncState
 from centralino.ports.crm import Connection, Crm
 from centralino.ports.secrets import SecretKeeper
+from centralino.ports.tokens import origin_of
 from centralino_cli.desk import USAGE, CommandError, Desk, find_desk, on_terminal, say
 from centralino_cli.options import AsJson, Secrets, Table, Tenant, Url
 from centralino_cli.show import print_fields, print_json, print_line, print_table
@@ -62,6 +67,8 @@ class Office(NamedTuple):
 
     desk: Desk
     tenant: str
+    client: Sender
+    table: str
     links: DynamoConnectionStore
     tenants: DynamoTenantStore
     contacts: DynamoContactStore
@@ -112,7 +119,7 @@ def connect(  # noqa: PLR0913, PLR0917 - options
             office.tenants,
             keeper,
             kind,
-            lambda connection: kind(connection, desk.web(connection)),
+            lambda connection: _crm(office, kind, connection, place),
             account,
             given,
             now_s=desk.now(),
@@ -197,7 +204,7 @@ def sync(  # noqa: PLR0913, PLR0917 - options
     run = "" if full else link.state.run
     secrets = find_keeper(desk, place).read(office.tenant, provider)
     connection = Connection(provider, link.account, secrets, settings.line.country)
-    crm = kind(connection, desk.web(connection))
+    crm = _crm(office, kind, connection, place)
     if not crm.reads:
         raise CommandError(f"{provider} sends webhooks and can't be read: there is nothing to sync")
     state = _run(desk, office, crm, run or uuid.uuid4().hex, settings.line)
@@ -240,6 +247,10 @@ def find_keeper(desk: Desk, place: str) -> SecretKeeper:
     Raises:
         CommandError: nothing says where.
     """
+    return open_keeper(_secret_place(desk, place), desk.aws)
+
+
+def _secret_place(desk: Desk, place: str) -> str:
     place = place or desk.env.get("CENTRALINO_SECRETS", "")
     if not place:
         raise CommandError(
@@ -247,7 +258,18 @@ def find_keeper(desk: Desk, place: str) -> SecretKeeper:
             "/centralino/NAME-OF-THE-STACK",
             USAGE,
         )
-    return open_keeper(place, desk.aws)
+    return place
+
+
+def _crm(office: Office, kind: type[Crm], connection: Connection, place: str) -> Crm:
+    """Build a connection; its access token is the one that the functions use."""
+    desk, tenant, provider = office.desk, office.tenant, connection.provider
+    kept = TokenPlace(_secret_place(desk, place), desk.aws, tenant, provider)
+    claims = DynamoTokenClaims(office.client, office.table, tenant, now=desk.now, pause=desk.sleep)
+    shared = SharedPlace(kept, claims, provider, threading.Lock())
+    origin = origin_of(connection.account, connection.secrets)
+    tokens = SharedTokens(shared, origin, now=desk.now, pause=desk.sleep)
+    return kind(connection, desk.web(connection), tokens)
 
 
 def _office(desk: Desk, table: str, tenant: str) -> Office:
@@ -264,6 +286,8 @@ def _office(desk: Desk, table: str, tenant: str) -> Office:
     return Office(
         desk,
         tenant,
+        client,
+        name,
         DynamoConnectionStore(client, name, tenant, now=desk.now, pause=desk.sleep),
         DynamoTenantStore(client, name, tenant, now=desk.now),
         DynamoContactStore(client, name, tenant, now=desk.now, pause=desk.sleep),
@@ -315,6 +339,8 @@ def _ask_for(
         part, _, field = name.partition(".")
         if part == "account" and not name.endswith("?") and not account.get(field):
             account[field] = typer.prompt(f"{field} ({meaning})", err=True)
+        if kind.spares(name, secrets):
+            continue
         if part == "secrets" and not name.endswith("?") and not secrets.get(field):
             answer = typer.prompt(f"{field} ({meaning})", hide_input=True, err=True)
             given[field] = [answer] if field == "webhook_secrets" else answer

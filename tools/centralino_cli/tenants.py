@@ -12,6 +12,7 @@ from centralino.adapters.store.tenants import DynamoTenantStore
 from centralino.application.create_tenant import create_tenant
 from centralino.application.erase_tenant import erase_tenant
 from centralino.domain.settings import CLI_FORMATS, Line, Settings
+from centralino.ports.tokens import token_of
 from centralino_cli.crm import find_keeper, known_crms
 from centralino_cli.desk import USAGE, CommandError, Desk, find_desk, say
 from centralino_cli.options import AsJson, Bucket, Secrets, Table
@@ -128,4 +129,5 @@ def _remove_secrets(desk: Desk, place: str, tenant: str, *, connected: bool) -> 
         return
     keeper = find_keeper(desk, place)
     for provider in known_crms():
+        keeper.remove(tenant, token_of(provider))
         keeper.remove(tenant, provider)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from defusedxml import ElementTree
 from centralino.adapters.crm import salesforce
 from centralino.adapters.crm.salesforce import ACK, Adapter, escape, long_id
 from centralino.adapters.exports.salesforce import COLUMNS
-from centralino.adapters.tokens import MemoryTokens
+from centralino.adapters.tokens import MemoryTokens, SharedTokens
 from centralino.domain.contact import ContactNumber
 from centralino.domain.errors import (
     CredentialsError,
@@ -40,6 +41,7 @@ from tests.support.crm.contract import (
     verified,
 )
 from tests.support.crm.salesforce import ORGANISATION, VERSION, FakeSalesforce
+from tests.support.token_store import MemoryTokenStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -93,7 +95,7 @@ class Adapter10h05(Adapter):
     def __init__(
         self, connection: Connection, web: Web | None = None, tokens: TokenCache | None = None
     ) -> None:
-        super().__init__(connection, web, tokens, now=lambda: LATER_S)
+        super().__init__(connection, web, tokens or MemoryTokens(), now=lambda: LATER_S)
 
 
 class TestSalesforce(CrmContract):
@@ -675,18 +677,18 @@ def test_a_refresh_token_that_is_used_up_each_time_is_followed_by_the_next(
         assert fake.renewals == turn
 
 
-def test_an_app_that_uses_up_its_refresh_tokens_is_refused_when_it_is_connected(
+def test_an_app_that_uses_up_its_refresh_tokens_can_be_connected(
     contract: TestSalesforce, fake: FakeSalesforce
 ) -> None:
-    # The next container would begin with one that is used up.
-    fake.refresh_token = "refresh-0"
-    with pytest.raises(PayloadError) as caught:
-        connected(contract, fake, secrets={"refresh_token": "refresh-0"}).check()
-    assert caught.value.field == "secrets.refresh_token"
-    assert "refresh-" not in str(caught.value)
-    fake.refresh_token, fake.rotates = "refresh-9", False
-    crm = connected(contract, fake, secrets={"refresh_token": "refresh-9"})
+    fake.refresh_token, fake.ends_others = "refresh-0", True
+    store = MemoryTokenStore(time.time)
+    secrets = {"refresh_token": "refresh-0"}
+    fake.save(Person(CONTACT, NUMBER, NOW_MS))
+    crm = connected(contract, fake, SharedTokens(store, "origin"), secrets)
     assert crm.check() == "Acme (Salesforce)"
+    # A container begins with the same secret, which is used up, and with what is shared.
+    assert connected(contract, fake, SharedTokens(store, "origin"), secrets).fetch(CONTACT)
+    assert fake.renewals == 1
 
 
 def test_many_at_once_share_one_renewal(contract: TestSalesforce, fake: FakeSalesforce) -> None:

@@ -22,7 +22,8 @@ from centralino.domain.errors import NotFoundError
 from centralino.domain.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from centralino.ports.callers import CallerStore
     from centralino.ports.connections import ConnectionList, ConnectionStore
@@ -148,9 +149,13 @@ def secrets() -> Secrets:
     """Build the container's one memory of the secrets of connections."""
     from centralino.adapters.secrets import open_secrets  # noqa: PLC0415
 
+    return open_secrets(_secret_place(), lambda service: Client(service, env=dict(os.environ)))
+
+
+def _secret_place() -> str:
+    """Return where secrets are; see `adapters/secrets.py`."""
     stack = os.environ.get("CENTRALINO_STACK", "local")
-    place = os.environ.get("CENTRALINO_SECRETS") or f"/centralino/{stack}"
-    return open_secrets(place, lambda service: Client(service, env=dict(os.environ)))
+    return os.environ.get("CENTRALINO_SECRETS") or f"/centralino/{stack}"
 
 
 @cache
@@ -221,6 +226,7 @@ def crm(tenant: str, provider: str, country: str) -> Crm:
         UnavailableError: the connection or its secrets can't be read.
     """
     from centralino.ports.crm import Connection  # noqa: PLC0415
+    from centralino.ports.tokens import origin_of  # noqa: PLC0415
 
     kind = crm_class(provider)
     stored = connection_store(tenant).get(provider)
@@ -230,22 +236,36 @@ def crm(tenant: str, provider: str, country: str) -> Crm:
     return kind(
         Connection(provider, stored.account, known, country),
         web(stored.account),
-        tokens(tenant, provider, stored.account.get("base_url", "")),
+        tokens(tenant, provider, origin_of(stored.account, known)),
     )
 
 
 @lru_cache(maxsize=MAX_TOKENS)
-def tokens(tenant: str, provider: str, base_url: str) -> TokenCache:  # noqa: ARG001 - the cache's key
-    """Build the access token that all of the container's connections to a CRM share.
+def tokens(tenant: str, provider: str, origin: str) -> TokenCache:
+    """Build the access token that all connections to a CRM share, in this container and the others.
 
     Args:
         tenant: the tenant's id.
         provider: the provider's slug.
-        base_url: the CRM's address: a token is never shown to another one.
+        origin: what stands for the account and its secrets; see `ports/tokens.py`.
     """
-    from centralino.adapters.tokens import MemoryTokens  # noqa: PLC0415
+    from centralino.adapters.secret_keeper import TokenPlace  # noqa: PLC0415
+    from centralino.adapters.store.token_claims import DynamoTokenClaims  # noqa: PLC0415
+    from centralino.adapters.tokens import SharedPlace, SharedTokens  # noqa: PLC0415
 
-    return MemoryTokens()
+    client, lock = _token_clients()
+    kept = TokenPlace(_secret_place(), client, tenant, provider)
+    claims = DynamoTokenClaims(client("dynamodb"), table_name(), tenant)
+    return SharedTokens(SharedPlace(kept, claims, provider, lock), origin)
+
+
+@cache
+def _token_clients() -> tuple[Callable[[str], Client], AbstractContextManager[object]]:
+    """Build the clients that tokens are shared by, and the lock that threads use them under."""
+    from threading import Lock  # noqa: PLC0415
+
+    env = dict(os.environ)
+    return cache(lambda service: Client(service, env=env)), Lock()
 
 
 def prepare_search() -> None:

@@ -1,6 +1,7 @@
 """Writing and removing the secrets of connections; `adapters/secrets.py` says where they are.
 
-Only the command line does that, with an operator's credentials: no function may.
+Only the command line does that, with an operator's credentials. A function may write nothing but a
+connection's shared access token (`TokenPlace`), which is beside its secrets.
 
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
@@ -23,6 +24,7 @@ from centralino.adapters.secrets import (
     secret_name,
 )
 from centralino.domain.errors import RejectedError
+from centralino.ports.tokens import token_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +38,7 @@ TIMEOUT_S = 10.0
 class _Place(Protocol):
     """Writes and removes what a `Source` reads."""
 
-    def write(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str, timeout_s: float = TIMEOUT_S) -> None:
         """Keep a JSON object under a name."""
 
     def remove(self, name: str) -> None:
@@ -75,7 +77,7 @@ class _Parameters:
         self._client = client
         self._prefix = prefix
 
-    def write(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str, timeout_s: float = TIMEOUT_S) -> None:
         payload = {
             "Name": f"{self._prefix}/{name}",
             "Value": text,
@@ -84,7 +86,7 @@ class _Parameters:
             # A parameter of more than 4 KB costs; a smaller one doesn't.
             "Tier": "Intelligent-Tiering",
         }
-        _call(self._client, "PutParameter", payload)
+        _call(self._client, "PutParameter", payload, timeout_s=timeout_s)
 
     def remove(self, name: str) -> None:
         payload = {"Name": f"{self._prefix}/{name}"}
@@ -98,14 +100,16 @@ class _Managed:
         self._client = client
         self._prefix = prefix
 
-    def write(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str, timeout_s: float = TIMEOUT_S) -> None:
         secret = f"{self._prefix}/{name}"
+        value = {"SecretId": secret, "SecretString": text}
         try:
-            _call(self._client, "PutSecretValue", {"SecretId": secret, "SecretString": text})
+            _call(self._client, "PutSecretValue", value, timeout_s=timeout_s)
         except RejectedError as error:
             if error.reason != "missing_table":  # the client's word for ResourceNotFoundException
                 raise
-            _call(self._client, "CreateSecret", {"Name": secret, "SecretString": text})
+            value = {"Name": secret, "SecretString": text}
+            _call(self._client, "CreateSecret", value, timeout_s=timeout_s)
 
     def remove(self, name: str) -> None:
         # At once: with a window to think again the name would be taken for a month.
@@ -123,7 +127,7 @@ class _File:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def write(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str, timeout_s: float = TIMEOUT_S) -> None:  # noqa: ARG002
         self._save({**self._content(), name: json.loads(text)})
 
     def remove(self, name: str) -> None:
@@ -151,6 +155,31 @@ class _File:
         Path(file.name).replace(self._path)
 
 
+class TokenPlace:
+    """Where the containers' access token of a connection is: half of the port's TokenStore.
+
+    Args:
+        place: the value of `CENTRALINO_SECRETS`; see `adapters/secrets.py`.
+        client: builds the signed client of a service.
+        tenant: the tenant's id.
+        provider: the CRM's slug.
+    """
+
+    def __init__(
+        self, place: str, client: Callable[[str], Sender], tenant: str, provider: str
+    ) -> None:
+        self._source, self._place = _open(place, client)
+        self._name = secret_name(tenant, token_of(provider))
+
+    def read(self, timeout_s: float) -> Mapping[str, object]:
+        """Return what was written last; see the port."""
+        return self._source(self._name, timeout_s) or {}
+
+    def write(self, value: Mapping[str, object], timeout_s: float) -> None:
+        """Keep a token; see the port."""
+        self._place.write(self._name, json.dumps(value), timeout_s)
+
+
 def open_keeper(place: str, client: Callable[[str], Sender]) -> Keeper:
     """Open the secret store that `CENTRALINO_SECRETS` names, for writing.
 
@@ -158,21 +187,32 @@ def open_keeper(place: str, client: Callable[[str], Sender]) -> Keeper:
         place: the variable's value; see `adapters/secrets.py`.
         client: builds the signed client of a service.
     """
+    return Keeper(*_open(place, client))
+
+
+def _open(place: str, client: Callable[[str], Sender]) -> tuple[Source, _Place]:
     if place.startswith(FILE):
         path = place.removeprefix(FILE)
-        return Keeper(file_secrets(path), _File(Path(path)))
+        return file_secrets(path), _File(Path(path))
     if place.startswith(SECRETS_MANAGER):
         prefix = place.removeprefix(SECRETS_MANAGER)
         sender = client("secretsmanager")
-        return Keeper(managed_secrets(sender, prefix), _Managed(sender, prefix))
+        return managed_secrets(sender, prefix), _Managed(sender, prefix)
     sender = client("ssm")
-    return Keeper(parameters(sender, place), _Parameters(sender, place))
+    return parameters(sender, place), _Parameters(sender, place)
 
 
-def _call(client: Sender, operation: str, payload: Mapping[str, object], fine: str = "") -> None:
+def _call(
+    client: Sender,
+    operation: str,
+    payload: Mapping[str, object],
+    *,
+    fine: str = "",
+    timeout_s: float = TIMEOUT_S,
+) -> None:
     """Send a request; `fine` is the refusal that is as good as success."""
     try:
-        client.call(operation, payload, timeout_s=TIMEOUT_S)
+        client.call(operation, payload, timeout_s=timeout_s)
     except AwsError as error:
         if error.code != fine:
             # Its message may say what was sent.

@@ -111,7 +111,7 @@ def _check(kind: type[Crm], account: Mapping[str, str], secrets: Mapping[str, ob
     for name, meaning in kind.needs.items():
         part, _, field = name.rstrip("?").partition(".")
         given = account if part == "account" else secrets
-        if not name.endswith("?") and not given.get(field):
+        if not name.endswith("?") and not given.get(field) and not kind.spares(name, secrets):
             raise PayloadError(name, meaning)
     known = {name.rstrip("?") for name in kind.needs} | {
         f"account.{ALLOW_PRIVATE}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from centralino.application.ask_crm import ask_crm
+from centralino.ports.tokens import token_of
 
 if TYPE_CHECKING:
     from centralino.ports.connections import ConnectionStore
@@ -33,6 +34,7 @@ def disconnect_crm(
     """
     ask_crm(tenants, provider, asked=False)
     removed = links.remove(provider)
+    keeper.remove(tenants.tenant, token_of(provider))
     keeper.remove(tenants.tenant, provider)
     for key in tenants.keys():  # noqa: SIM118 - a store is no dictionary
         if key.role == "crm" and key.name == key_name(provider):

@@ -158,6 +158,8 @@ class Crm(ABC):
         needs: what has to be known to connect, `account.base_url` -> what that is, in a few words;
             a name that ends in `?` may be left out. The command line asks for these, and takes no
             others.
+        instead: a need that another one takes the place of: `secrets.token` -> the refresh token
+            with which access tokens are got.
         setup: what a person does at the CRM so that it sends webhooks, a short step each; the
             command line fills in `{url}`, the webhook URL without an event, and `{secret}`.
         settle_s: for how long after a webhook the CRM may still be saving what it tells, seconds;
@@ -172,6 +174,7 @@ class Crm(ABC):
     lists_deletions: bool = True
     settle_s: int = 0
     needs: ClassVar[Mapping[str, str]] = {}
+    instead: ClassVar[Mapping[str, str]] = {}
     setup: ClassVar[tuple[str, ...]] = ()
     kept_headers: ClassVar[tuple[str, ...]] = ()
 
@@ -180,7 +183,6 @@ class Crm(ABC):
     ) -> None:
         self.connection = connection
         self._web = web
-        # Only for a CRM with OAuth2; without it the token is this object's own.
         self._tokens = tokens
 
     @property
@@ -189,6 +191,18 @@ class Crm(ABC):
         if self._web is None:
             raise RuntimeError("this provider was built for its inbound half")
         return self._web
+
+    @property
+    def tokens(self) -> TokenCache:
+        """Return the access token that everybody shares; only for a CRM with OAuth2."""
+        if self._tokens is None:
+            raise RuntimeError("this provider was built without what shares its tokens")
+        return self._tokens
+
+    @classmethod
+    def spares(cls, name: str, secrets: Mapping[str, object]) -> bool:
+        """Tell whether a need has another one in its place, and that was given."""
+        return bool(secrets.get(cls.instead.get(name, "").partition(".")[2]))
 
     @abstractmethod
     def verify(self, delivery: Delivery) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from centralino.domain.contact import Contact
     from centralino.ports.crm import Operation
+    from centralino.ports.tokens import Token
     from centralino.ports.web import Answer
 
 WINDOW_MS = 5 * 60 * 1000
@@ -82,6 +83,9 @@ _NUMBERS = {
     "companies": {"phone": "switchboard"},
 }
 _OBJECTS_PATH = "/crm/v3/objects"
+# Version 1 ends on 2027-02-16; version 3 has the same form and the same answer.
+# https://developers.hubspot.com/docs/api-reference/auth-oauth-v3/guide
+_TOKEN_PATH = "/oauth/v3/token"  # noqa: S105 - a path
 _PORTAL = "the account's number, as in its addresses"
 _CALCULATED = ("hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number")
 _MODIFIED = {"contacts": "lastmodifieddate", "companies": "hs_lastmodifieddate"}
@@ -102,7 +106,8 @@ class Adapter(Crm):
     Account: `portal_id` (that number), `objects` (`contacts,companies`; without companies the scope
     for them isn't needed), `signature` (`v3` to refuse the older ones, which sign no time),
     `app_url`, `base_url`.
-    Secrets: `webhook_secrets` (the app's client secret), `token` (a private app's access token).
+    Secrets: `webhook_secrets` (the app's client secret), `token` (a private app's access token) or
+    `refresh_token`, `client_id` and `client_secret` of an app with OAuth.
     """
 
     slug = "hubspot"
@@ -113,8 +118,12 @@ class Adapter(Crm):
         "account.base_url?": "the API, https://api.hubapi.com unless told",
         "account.app_url?": "where people work, https://app.hubspot.com unless told",
         "secrets.token": "the private app's access token",
+        "secrets.refresh_token?": "of an app with OAuth, in the place of token",
+        "secrets.client_id?": "of that app",
+        "secrets.client_secret?": "of that app",
         "secrets.webhook_secrets": "the app's client secret",
     }
+    instead = {"secrets.token": "secrets.refresh_token"}  # noqa: RUF012 - as `needs`
     setup = (
         "in the app's webhook settings set the target URL {url}",
         "subscribe to contact and company creation, deletion, merge, restore and privacy deletion",
@@ -359,14 +368,26 @@ class Adapter(Crm):
     ) -> Answer:
         import json  # noqa: PLC0415 - the receiver asks nobody
 
+        from centralino.application.oauth import Grant, ask_with_token, renew_token  # noqa: PLC0415
+
         base = (self.connection.account.get("base_url") or "https://api.hubapi.com").rstrip("/")
-        headers = {"authorization": f"Bearer {self.connection.secret('token')}"}
-        body = b""
-        if query is not None:
-            headers["content-type"] = "application/json"
-            body = json.dumps(query).encode()
-        url = f"{base}{path}"
-        answer = self.web.send(method, url, headers=headers, body=body, timeout_s=timeout_s)
+        body = b"" if query is None else json.dumps(query).encode()
+
+        def send(access: str) -> Answer:
+            headers = {"authorization": f"Bearer {access}"}
+            if query is not None:
+                headers["content-type"] = "application/json"
+            url = f"{base}{path}"
+            return self.web.send(method, url, headers=headers, body=body, timeout_s=timeout_s)
+
+        def renew(before: Token | None) -> Token:
+            grant = Grant(f"{base}{_TOKEN_PATH}")
+            return renew_token(self.web, grant, self.connection, before, timeout_s=timeout_s)
+
+        if self.connection.secret("refresh_token"):
+            answer = ask_with_token(self.tokens, renew, send, timeout_s)
+        else:
+            answer = send(self.connection.secret("token"))
         if answer.status in _BUSY:
             raise UnavailableError("server", 5.0)
         return answer

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar
 
     from centralino.ports.crm import Delivery, Operation
+    from centralino.ports.tokens import Token
     from centralino.ports.web import Answer
 
 # It may have 500; with the names of as many organisations that would be six requests.
@@ -59,6 +60,8 @@ _OPERATIONS: dict[str, Operation] = {
 }
 # The labels that every account has; people make others up.
 _KINDS = {"work": "work", "home": "home", "mobile": "mobile", "fax": "fax"}
+# https://pipedrive.readme.io/docs/marketplace-oauth-authorization
+OAUTH_URL = "https://oauth.pipedrive.com"
 _MAX_NUMBER = 100
 _MAX_ID = 20
 _MAX_CURSOR = 500
@@ -82,8 +85,13 @@ class Adapter(Crm):
     needs: ClassVar[Mapping[str, str]] = {
         "account.base_url": "your address there, as https://acme.pipedrive.com",
         "account.webhook_user?": "the user that the webhook sends, centralino without it",
+        "account.oauth_url?": "where tokens are renewed, https://oauth.pipedrive.com without it",
         "secrets.api_token": "the API token of a user who sees all contacts (personal preferences)",
+        "secrets.refresh_token?": "of an app with OAuth, in the place of api_token",
+        "secrets.client_id?": "of that app",
+        "secrets.client_secret?": "of that app",
     }
+    instead: ClassVar[Mapping[str, str]] = {"secrets.api_token": "secrets.refresh_token"}
     setup: ClassVar[tuple[str, ...]] = (
         "as a user who sees everybody make a webhook in Settings > Tools and apps > Webhooks",
         "version 2, event action *, event object person",
@@ -211,7 +219,7 @@ class Adapter(Crm):
         for name in ("account.base_url", "secrets.api_token"):
             kind, _, field = name.partition(".")
             known = self.connection.account if kind == "account" else self.connection.secrets
-            if not known.get(field):
+            if not known.get(field) and not self.spares(name, self.connection.secrets):
                 raise PayloadError(name, self.needs[name])
         me = as_dict(_data(self._send("/api/v1/users/me")))
         company = as_text(me.get("company_name"))
@@ -223,16 +231,24 @@ class Adapter(Crm):
         self, path: str, query: Mapping[str, object] | None = None, timeout_s: float | None = None
     ) -> Answer:
         """Ask; a 404 is for the caller, all else that is no success is an error."""
+        from centralino.application.oauth import ask_with_token  # noqa: PLC0415 - not the receiver's
+
         base = str(self.connection.account.get("base_url") or "").rstrip("/")
-        answer = self.web.send(
-            "GET",
-            f"{base}{path}?{urlencode(query)}" if query else f"{base}{path}",
-            headers={
-                "accept": "application/json",
-                "x-api-token": self.connection.secret("api_token"),
-            },
-            timeout_s=timeout_s,
-        )
+        url = f"{base}{path}?{urlencode(query)}" if query else f"{base}{path}"
+
+        def send(name: str, value: str) -> Answer:
+            headers = {"accept": "application/json", name: value}
+            return self.web.send("GET", url, headers=headers, timeout_s=timeout_s)
+
+        if self.connection.secret("refresh_token"):
+            answer = ask_with_token(
+                self.tokens,
+                lambda before: self._renew(before, timeout_s),
+                lambda access: send("authorization", f"Bearer {access}"),
+                timeout_s,
+            )
+        else:
+            answer = send("x-api-token", self.connection.secret("api_token"))
         if answer.status == NOT_FOUND and not query:
             return answer
         if answer.status == FORBIDDEN and b"cloudflare" in answer.body.lower():
@@ -242,6 +258,17 @@ class Adapter(Crm):
         if answer.status == TOO_MANY and "retry-after" not in answer.headers and reset:
             answer = answer._replace(headers={**answer.headers, "retry-after": reset})
         return expect_success(answer)
+
+    def _renew(self, before: Token | None, timeout_s: float | None) -> Token:
+        from centralino.application.oauth import Grant, renew_token  # noqa: PLC0415
+
+        secret = self.connection.secret
+        client = base64.b64encode(f"{secret('client_id')}:{secret('client_secret')}".encode())
+        base = (self.connection.account.get("oauth_url") or OAUTH_URL).rstrip("/")
+        headers = {"authorization": f"Basic {client.decode()}"}
+        # `api_domain` in the answer is not used: no answer may send our token elsewhere.
+        grant = Grant(f"{base}/oauth/token", headers, client=False)
+        return renew_token(self.web, grant, self.connection, before, timeout_s=timeout_s)
 
     def _organisations(self, persons: Collection[Mapping[str, Any]]) -> dict[str, str]:
         """Read the names of some persons' organisations, by their ids."""

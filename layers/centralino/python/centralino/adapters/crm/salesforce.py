@@ -28,7 +28,6 @@ from centralino.domain.errors import (
 )
 from centralino.domain.record import TYPE_CHECKING
 from centralino.ports.crm import Acknowledgement, Crm, Hint, Parsed, Records
-from centralino.ports.tokens import Token
 from centralino.ports.web import expect_success
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, NoReturn
 
     from centralino.ports.crm import Connection, Delivery
-    from centralino.ports.tokens import TokenCache
+    from centralino.ports.tokens import Token, TokenCache
     from centralino.ports.web import Answer, Web
 
 API = "/services/data/v68.0"
@@ -349,12 +348,6 @@ class Adapter(Crm):
                 raise PayloadError(
                     "account.objects", f"objects that this user may read, {kind} is not"
                 ) from error
-        given = self.connection.secret("refresh_token")
-        if given and self._token(None).refresh != given:
-            # It is used up by now. No function may keep the next one where others find it.
-            raise PayloadError(
-                "secrets.refresh_token", "a new one, once the app's refresh token rotation is off"
-            )
         return f"{as_text(rows[0]['Name'])[:100]} (Salesforce)"
 
     def _objects(self) -> tuple[str, ...]:
@@ -397,14 +390,15 @@ class Adapter(Crm):
 
     def _ask(self, build: Callable[[], str], ends: float | None = None) -> Mapping[str, Any]:
         """Ask with the shared token; once more with a new one if it is refused."""
+        from centralino.application.oauth import ask_with_token  # noqa: PLC0415 - not the receiver's
+
         path = build()
-        token = self._token(ends)
-        answer = self._send("GET", path, ends, headers={"authorization": f"Bearer {token.access}"})
-        if answer.status == _UNAUTHORIZED:
-            token = self._token(ends, refused=token.access)
-            answer = self._send(
-                "GET", path, ends, headers={"authorization": f"Bearer {token.access}"}
-            )
+        answer = ask_with_token(
+            self.tokens,
+            lambda before: self._renew(before, ends),
+            lambda access: self._send(path, ends, access),
+            None if ends is None else ends - time.monotonic(),
+        )
         if answer.status != _OK:
             _explain(answer)
         body = answer.json()
@@ -412,57 +406,25 @@ class Adapter(Crm):
             raise UnavailableError("malformed")
         return body
 
-    def _token(self, ends: float | None, refused: str = "") -> Token:
-        if self._tokens is None:
-            from centralino.adapters.tokens import MemoryTokens  # noqa: PLC0415 - the worker's only
-
-            self._tokens = MemoryTokens()
-        return self._tokens.token(
-            lambda before: self._renew(before, ends),
-            refused=refused,
-            timeout_s=TOKEN_WAIT_S if ends is None else ends - time.monotonic(),
-        )
-
     def _renew(self, before: Token | None, ends: float | None) -> Token:
-        """Get an access token; with rotation the refresh token of the last time is used up."""
-        secret = self.connection.secret
-        form = {"client_id": secret("client_id"), "client_secret": secret("client_secret")}
-        refresh = (before.refresh if before else "") or secret("refresh_token")
-        if refresh:
-            form |= {"grant_type": "refresh_token", "refresh_token": refresh}
-        else:
-            form |= {"grant_type": "client_credentials"}
-        headers = {"content-type": "application/x-www-form-urlencoded"}
-        answer = self._send("POST", TOKEN, ends, headers=headers, body=urlencode(form).encode())
-        if answer.status == _BAD_REQUEST:
-            # invalid_grant, invalid_client_id, inactive_user, ...: all are for an operator.
-            raise RejectedError("credentials")
-        body = expect_success(answer).json()
-        access = body.get("access_token") if isinstance(body, dict) else None
-        if not isinstance(access, str) or not access or not access.isprintable():
-            raise UnavailableError("malformed")
-        following = body.get("refresh_token")
-        # `instance_url` is not used: My Domain answers for the API, and no answer may send our
-        # token elsewhere.
-        return Token(access, following if isinstance(following, str) else refresh)
+        from centralino.application.oauth import Grant, renew_token  # noqa: PLC0415
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        ends: float | None,
-        *,
-        headers: Mapping[str, str],
-        body: bytes = b"",
-    ) -> Answer:
-        base = str(self.connection.account.get("base_url") or "").rstrip("/")
+        # `instance_url` is not used: My Domain answers for the API, and no answer may send our
+        # token elsewhere. It doesn't say when the token ends.
+        grant = Grant(f"{self._base()}{TOKEN}")
+        timeout_s = None if ends is None else ends - time.monotonic()
+        return renew_token(self.web, grant, self.connection, before, timeout_s=timeout_s)
+
+    def _send(self, path: str, ends: float | None, access: str) -> Answer:
         return self.web.send(
-            method,
-            f"{base}{path}",
-            headers={"accept": "application/json", **headers},
-            body=body,
+            "GET",
+            f"{self._base()}{path}",
+            headers={"accept": "application/json", "authorization": f"Bearer {access}"},
             timeout_s=None if ends is None else ends - time.monotonic(),
         )
+
+    def _base(self) -> str:
+        return str(self.connection.account.get("base_url") or "").rstrip("/")
 
     def _contact(self, kind: str, row: Mapping[str, Any]) -> Contact:
         record = _record_id(row)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar
 
     from centralino.ports.crm import Delivery, Operation
+    from centralino.ports.tokens import Token
     from centralino.ports.web import Answer
 
 _SIGNATURE = "x-zendesk-webhook-signature"
@@ -86,8 +87,12 @@ class Adapter(Crm):
         "account.base_url": "Zendesk's address, https://example.zendesk.com",
         "account.email?": "the administrator's whose API token it is; none for an OAuth token",
         "secrets.token": "an administrator's API token, or an OAuth access token",
+        "secrets.refresh_token?": "of an OAuth client, in the place of token",
+        "secrets.client_id?": "of that client",
+        "secrets.client_secret?": "of that client",
         "secrets.webhook_secrets?": "the webhook's signing secret, once Zendesk shows it",
     }
+    instead: ClassVar[Mapping[str, str]] = {"secrets.token": "secrets.refresh_token"}
     setup: ClassVar[tuple[str, ...]] = (
         "in Admin Center > Apps and integrations > Webhooks make a webhook on Zendesk events",
         "subscribe it to users created, deleted and merged, and to their active status changed",
@@ -344,18 +349,31 @@ class Adapter(Crm):
         return None
 
     def _send(self, path: str, query: Mapping[str, str], until_s: float | None) -> Answer:
-        headers = {
-            "authorization": self._authorization(),
-            "accept": "application/json",
-            "user-agent": "centralino",
-        }
+        from centralino.application.oauth import Grant, ask_with_token, renew_token  # noqa: PLC0415
+
         asked = f"?{urlencode(query, quote_via=quote)}" if query else ""
-        return self.web.send(
-            "GET",
-            f"{self._base()}/api/v2/{path}{asked}",
-            headers=headers,
-            timeout_s=None if until_s is None else until_s - time.monotonic(),
-        )
+
+        def left_s() -> float | None:
+            return None if until_s is None else until_s - time.monotonic()
+
+        def send(authorization: str) -> Answer:
+            headers = {
+                "authorization": authorization,
+                "accept": "application/json",
+                "user-agent": "centralino",
+            }
+            url = f"{self._base()}/api/v2/{path}{asked}"
+            return self.web.send("GET", url, headers=headers, timeout_s=left_s())
+
+        def renew(before: Token | None) -> Token:
+            # A renewal ends the access token and the refresh token of before.
+            # https://developer.zendesk.com/api-reference/ticketing/oauth/grant_type_tokens/
+            grant = Grant(f"{self._base()}/oauth/tokens", as_json=True)
+            return renew_token(self.web, grant, self.connection, before, timeout_s=left_s())
+
+        if not self.connection.secret("refresh_token"):
+            return send(self._authorization())
+        return ask_with_token(self.tokens, renew, lambda access: send(f"Bearer {access}"), left_s())
 
     def _authorization(self) -> str:
         token, email = self.connection.secret("token"), self.connection.account.get("email")

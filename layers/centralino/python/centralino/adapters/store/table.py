@@ -19,6 +19,7 @@ more than which CRMs they have. Every item has a `type` and a schema version `sv
 | who called and is unknown? who did so again? | index `list`: `T#acme#L#unknown#<0..15>` / `+390244556677`, `!+390244556677` | Query, `!` from the second time on |
 | which CRMs are connected, and how far is reconciliation? | `T#acme` / `CRM#hubspot` | `Connection`; GetItem, Query |
 | which connections are due, whoever's they are? | index `list`: `CRM#<0..15>` / `acme#hubspot` | Query and BatchGetItem, by the dispatcher alone |
+| who renews the access token of a connection just now? | `T#acme` / `TOKEN#hubspot` | `TokenClaim`; a conditional UpdateItem is the claim; the token is where secrets are |
 | which records has a full run met? | `T#acme#M#hubspot#<run>` / `00000017` | `Marks`; Query, before the sweep |
 | tombstones, to erase a tenant | index `list`: `T#acme#L#tombstone#<0..15>` / `hubspot:17` | Query |
 
@@ -161,6 +162,11 @@ def delivery_key(tenant: str, contact_id: str, delivery: str) -> Item:
 def unknown_key(tenant: str, caller: str) -> Item:
     """Return the key of the note that no CRM knows a caller."""
     return {"pk": {"S": f"T#{tenant}#X#{caller}"}, "sk": {"S": "X"}}
+
+
+def token_claim_key(tenant: str, provider: str) -> Item:
+    """Return the key of the claim to renew the access token of a connection."""
+    return tenant_key(tenant, f"TOKEN#{provider}")
 
 
 def contact_key(tenant: str, contact_id: str) -> Item:
