@@ -96,6 +96,7 @@ class MemoryDynamo:
             "Limit",
             "ExclusiveStartKey",
             "Select",
+            "ScanIndexForward",
         )
         _require(payload.get("Limit", 1) > 0, "Limit has to be 1 or more")
         values = payload["ExpressionAttributeValues"]
@@ -125,10 +126,17 @@ class MemoryDynamo:
                 for sk, item in sorted(self.items.get(values[match[2]]["S"], {}).items())
                 if sk.startswith(prefix)
             ]
+            backwards = payload.get("ScanIndexForward") is False
+            if backwards:
+                found.reverse()
             after = [
                 dict(item)
                 for item in found
-                if not start or item["sk"]["S"].encode() > start["sk"]["S"].encode()
+                if not start
+                or (
+                    (item["sk"]["S"].encode() < start["sk"]["S"].encode()) is backwards
+                    and item["sk"] != start["sk"]
+                )
             ]
         limit = payload.get("Limit", len(after) + 1)
         answer: dict[str, Any] = {"Count": len(after[:limit])}
