@@ -58,6 +58,12 @@ def _check(agent: Agent) -> None:
         raise PayloadError("exten", _EXTEN_EXPECTED)
     if len(agent.name) > MAX_NAME:
         raise PayloadError("name", f"at most {MAX_NAME} characters")
+    _check_skills(agent)
+    _check_types(agent)
+    _check_substitutes(agent)
+
+
+def _check_skills(agent: Agent) -> None:
     if len(agent.skills) > MAX_SKILLS:
         raise PayloadError("skills", f"at most {MAX_SKILLS}")
     for skill, level in agent.skills.items():
@@ -65,6 +71,9 @@ def _check(agent: Agent) -> None:
             raise PayloadError("skills", "names of a-z, 0-9, _ and -, of at most 32 characters")
         if not 1 <= level <= MAX_LEVEL:
             raise PayloadError(f"skills.{skill}", f"a level of 1 to {MAX_LEVEL}")
+
+
+def _check_types(agent: Agent) -> None:
     if len(agent.customer_types) > MAX_TYPES:
         raise PayloadError("customer_types", f"at most {MAX_TYPES}")
     for place, word in enumerate(agent.customer_types):
@@ -72,6 +81,9 @@ def _check(agent: Agent) -> None:
             raise PayloadError(
                 f"customer_types[{place}]", f"a plan, a status or a tag, 1 to {MAX_WORD} characters"
             )
+
+
+def _check_substitutes(agent: Agent) -> None:
     if len(agent.substitutes) > MAX_SUBSTITUTES:
         raise PayloadError("substitutes", f"at most {MAX_SUBSTITUTES}")
     for place, exten in enumerate(agent.substitutes):
