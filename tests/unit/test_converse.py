@@ -142,6 +142,13 @@ def test_a_code_beats_what_the_number_says() -> None:
     assert turn.talk.code == "C222"
 
 
+def test_of_two_turns_at_once_the_one_that_was_saved_says_whose_the_call_is() -> None:
+    saved = Talk("vat", asked=1, version=2, code="C111", number=NUMBER)
+    late = Identified("known", "C222")
+    turn = converse(NODE, saved, "222", late, number=NUMBER, now_s=0, question=1)
+    assert turn == Turn(ask=False, code="C111")
+
+
 def test_another_node_starts_a_conversation_of_its_own() -> None:
     old = Talk("other", asked=2, version=4, code="C111", number=NUMBER)
     turn = converse(NODE, old, None, Identified("silent"), number=NUMBER, now_s=7)
@@ -155,7 +162,7 @@ def test_without_a_store_a_pbx_that_counts_is_asked_on_and_others_once() -> None
     assert pbx.turn("999", 1, lost=True).question == 2
     assert pbx.turn("999", 3, lost=True).given_up
     assert pbx.turn("999", lost=True).given_up
-    assert pbx.turn("111", lost=True) == Turn(ask=False)
+    assert pbx.turn("111", lost=True) == Turn(ask=False, code="C111")
 
 
 def test_fewer_attempts_than_were_asked_already_end_a_conversation() -> None:

@@ -26,6 +26,8 @@ class Turn(NamedTuple):
             digits may send them twice.
         talk: to be saved over the version that it names; None if nothing has changed.
         given_up: all attempts are used up; if it is over and this is False, the caller is known.
+        code: whose the call is, if the conversation has found out: the first right code, even if
+            another one was typed in this turn. Empty for who is known by the number.
     """
 
     ask: bool
@@ -33,6 +35,7 @@ class Turn(NamedTuple):
     question: int = 0
     talk: Talk | None = None
     given_up: bool = False
+    code: str = ""
 
 
 def converse(  # noqa: PLR0913 - all that a turn is made of
@@ -70,7 +73,7 @@ def converse(  # noqa: PLR0913 - all that a turn is made of
         )
         changed = started._replace(asked=after.asked, code=after.code)
     if after.is_over(node.attempts):
-        return Turn(ask=False, talk=changed, given_up=not after.code)
+        return Turn(ask=False, talk=changed, given_up=not after.code, code=after.code)
     return Turn(ask=True, again=after.asked > 1, question=after.asked, talk=changed)
 
 
