@@ -107,10 +107,13 @@ def decode_caller(
     """
     external = came_from_outside(call, settings)
     reading = read_cli(call.number, line, settings=settings, external=external)
-    decoded = _decoded(reading, settings, read, live)
-    return (
-        decoded if decoded.label else decoded._replace(label=clean_name(call.name, settings.label))
-    )
+    if reading.candidates:
+        decoded = _looked_up(reading, settings, read, live)
+    else:
+        decoded = _not_asked(reading, settings)
+    if decoded.label:
+        return decoded
+    return decoded._replace(label=clean_name(call.name, settings.label))
 
 
 def caller_of(reading: Reading) -> str:
@@ -129,20 +132,14 @@ def outcome_of(error: UnavailableError) -> Outcome:
     return "timeout" if error.reason == "timeout" else "degraded"
 
 
-def _decoded(
-    reading: Reading,
-    settings: Settings,
-    read: Callable[[Sequence[str]], Read],
-    live: Live | None,
-) -> Decoded:
+def _not_asked(reading: Reading, settings: Settings) -> Decoded:
+    """Say what there is to say of a CLI that no store is asked for."""
     if reading.kind == "internal":
         name = settings.extens.get(reading.exten, "")
         return Decoded("internal", clean_name(name, settings.label), reading)
     if reading.kind == "withheld":
         return Decoded("withheld", "", reading)
-    if not reading.candidates:
-        return Decoded("miss", "", reading)
-    return _looked_up(reading, settings, read, live)
+    return Decoded("miss", "", reading)
 
 
 def _looked_up(
@@ -175,32 +172,32 @@ def _looked_up(
 def _shown(reading: Reading, settings: Settings, cards: Mapping[str, Card]) -> Decoded:
     cards = {key: card for key, card in cards.items() if card.holders}
     decision = decide(reading, cards)
-    keys = decision.ambiguous_keys or (decision.key,)
-    rivals = [cards[key] for key in keys if key]
-    if not rivals:
+    if decision.key:
+        best = cards[decision.key]
+        holders = best.holders
+        unseen = best.total - len(holders)
+    else:
+        rivals = [cards[key] for key in decision.ambiguous_keys]
+        holders = tuple([holder for card in rivals for holder in card.holders])
+        unseen = sum([card.total - len(card.holders) for card in rivals])
+    if not holders:
         return Decoded("miss", "", reading, decision=decision)
-    choice = choose(
-        [holder for card in rivals for holder in card.holders],
-        sum(card.total - len(card.holders) for card in rivals),
-        settings.source_priority,
-    )
+    choice = choose(holders, unseen, settings.source_priority)
+    holder = choice.holder
     # Two readings of the CLI that lead to one person are no riddle.
-    ambiguous = bool(decision.ambiguous_keys) and choice.others > 0
+    ambiguous = choice.others > 0 and not decision.key
     if choice.company:
         label = fit_company(
-            choice.holder.parts,
-            settings.label,
-            status=choice.holder.status,
-            code=choice.holder.customer_code,
+            holder.parts, settings.label, status=holder.status, code=holder.customer_code
         )
     else:
         label = fit_label(
-            choice.holder.parts,
+            holder.parts,
             settings.label,
-            status=choice.holder.status,
-            suffix="" if ambiguous or not choice.others else f"+{choice.others}",
+            status=holder.status,
+            suffix=f"+{choice.others}" if choice.others and not ambiguous else "",
             uncertain=ambiguous,
-            code=choice.holder.customer_code,
+            code=holder.customer_code,
         )
     outcome: Outcome = "ambiguous" if ambiguous else "hit"
-    return Decoded(outcome, label, reading, choice.holder, choice, decision)
+    return Decoded(outcome, label, reading, holder, choice, decision)

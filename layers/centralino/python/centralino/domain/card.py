@@ -44,6 +44,10 @@ class Holder(NamedTuple):
     tags: tuple[str, ...] = ()
 
 
+# A holder's fields but for the id.
+_VALUES = len(Holder._fields) - 1
+
+
 class Card(NamedTuple):
     """What the store knows of one number (or block).
 
@@ -160,5 +164,5 @@ def read_sent_card(sent: Sequence[Any]) -> Card:
 
 def read_sent_holder(contact_id: str, *values: Any) -> Holder:  # noqa: ANN401 - JSON's
     """Build a holder from its fields as JSON has them; newer code may have added to their end."""
-    holder = Holder(contact_id, *values[: len(Holder._fields) - 1])
+    holder = Holder(contact_id, *values[:_VALUES])
     return holder._replace(tags=tuple(holder.tags)) if holder.tags else holder

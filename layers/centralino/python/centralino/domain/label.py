@@ -242,10 +242,14 @@ def _fit(  # noqa: PLR0913 - one label's ingredients
     parts: Mapping[str, Any], key: str, style: LabelStyle, *, flag: str, tail: str, code: str
 ) -> str:
     repertoire = style.repertoire
-    name = _ladder(parts, key, repertoire)
     layout = _layouts.get((style.template, repertoire))
     if layout is None:
         layout = _layout(style.template, repertoire)
+    if not (flag or tail or layout.items) and (
+        label := _longest(parts, key, min(style.max_length, MAX_OCTETS))
+    ):
+        return label
+    name = _ladder(parts, key, repertoire)
     head = _piece(flag, repertoire) if flag else _NOTHING
     if head.text and layout.lead.text:
         head = _Piece(*map(add, head, layout.lead))
@@ -273,6 +277,16 @@ def _fit(  # noqa: PLR0913 - one label's ingredients
     label = head.text + body + end.text
     # Parts are clean when they are made. A card that somebody else wrote must not do harm either.
     return " ".join(label.translate(_TO_BLANK).split()) if _UNSAFE.search(label) else label
+
+
+def _longest(parts: Mapping[str, Any], key: str, columns: int) -> str:
+    """Return the longest rung of a name in plain ASCII that fits, and is clean: most labels."""
+    rungs = parts.get(key, ())
+    if key + "a" not in parts and "".join(rungs).isascii():
+        for rung in rungs:
+            if len(rung) <= columns:
+                return "" if _UNSAFE.search(rung) else str(rung)
+    return ""
 
 
 def _ladder(parts: Mapping[str, Any], key: str, repertoire: str) -> _Ladder | None:

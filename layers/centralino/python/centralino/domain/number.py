@@ -211,7 +211,11 @@ def read_cli(raw: str, line: Line, *, settings: Settings, external: bool = False
         settings: the tenant's, for its extensions and block lengths.
         external: whether anything says that the call came from outside (a trunk, a DID).
     """
-    text, spaced, steps, _ = _unwrap(raw)
+    text, spaced = raw, False
+    steps: tuple[str, ...] = ()
+    plain = len(raw) <= MAX_TEXT and _is_digits(raw)
+    if not plain:
+        text, spaced, steps, _ = _unwrap(raw)
     if _is_withheld(text):
         return Reading(raw, text, "withheld", shape="withheld", steps=steps)
     if not (external or spaced) and _is_exten(text, settings):
@@ -219,12 +223,11 @@ def read_cli(raw: str, line: Line, *, settings: Settings, external: bool = False
     if line.rules:
         ruled, steps = _apply_rules(text, line.rules, steps)
         spaced = spaced and ruled == text
-        text = ruled
+        text, plain = ruled, False
         if _is_withheld(text):
             return Reading(raw, text, "withheld", shape="withheld", steps=steps)
-    if "+" in text[1:]:
-        text = _without_prefix(text, line)
-    if not _is_digits(text) or len(text) > MAX_TEXT:
+    text = text if plain else _without_prefix(text, line)
+    if not (plain or _is_digits(text)) or len(text) > MAX_TEXT:
         return Reading(raw, text, "unreadable", steps=steps)
     exact = _exact(text, line, spaced=spaced)
     if text.endswith(_ANONYMOUS_DIGITS) and _spells_anonymous(text, exact):

@@ -104,7 +104,7 @@ if TYPE_CHECKING:
 SCHEMA = "1"
 # Text inside of items: what a name costs to store is its letters, so they are not escaped.
 dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_load = json.JSONDecoder().decode
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # what `decode` is made of
 LIST_INDEX = "list"
 SHARDS = 16
 
@@ -190,7 +190,10 @@ def write_holder(holder: Holder) -> str:
 
 def read_holder(contact_id: str, text: str) -> Holder:
     """Build a holder from what `write_holder` made; newer code may have added to its end."""
-    values = _load(text)
+    try:
+        values, _ = _scan(text, 0)
+    except StopIteration:
+        raise ValueError("not JSON") from None
     if len(values) > 1:
         values[1] = bool(values[1])
     return read_sent_holder(contact_id, *values)
