@@ -131,11 +131,13 @@ class DynamoCustomerStore(OneTenant):
                 return False
             if len(sides.bound) > FORGET_AT_ONCE:
                 some = sorted(sides.bound)[:FORGET_AT_ONCE]
-                self._loosen(some, change._replace(what="forgotten"))
+                self._loosen(some, Change(change.at, change.who, "forgotten"))
                 continue
             plan = Bindings(self._table, self.tenant, sides, self._now())
-            for number, _ in sides.bound:
+            for number, _ in sorted(sides.bound):
                 plan.loosen(number, code)
+                line = Change(change.at, change.who, "forgotten", mask(number))
+                plan.note(code, line)
             plan.note(code, change)
             gone = {
                 "TableName": self._table,

@@ -278,10 +278,13 @@ class DynamoLearner:
         at = int(self._now() * 1000)
         rivals = {one.code for one in read_association_item(number, sides.numbers.get(number, {}))}
         known = {*sides.bound, *((number, rival) for rival in rivals)}
-        for old in sorted(known - live - {(number, code)}):
-            plan.loosen(*old)
+        for old in sorted(known - live):
+            if old != (number, code):
+                plan.loosen(*old)
             plan.note(old[1], Change(at, "unused", "forgotten", mask(old[0])))
         if sum(to == code for _, to in live) >= most:
+            if (number, code) in known:
+                plan.loosen(number, code)
             return "full", plan.actions()
         plan.bind(learned)
         note = f"node {learned.node}" if learned.node else ""
