@@ -26,39 +26,46 @@ from hypothesis.stateful import (
 )
 
 from centralino.adapters.aws import Client
-from centralino.adapters.store.table import card_key, contact_key
 from centralino.domain.errors import ThrottledError, UnavailableError
 from tests.support import faults
-from tests.support.fault_proxy import Fault, FaultProxy
-from tests.support.paper_crm import Event, Office
-from tests.support.paper_writers import ROOM, Writers
-from tests.support.store_model import assert_cards_follow, contacts_in
+from tests.support.fault_proxy import FaultProxy
+from tests.support.paper_crm import DEED_KINDS, Deed, Event, Office
+from tests.support.paper_writers import Writers, assert_as_the_crm_is, read_items
+from tests.support.store_model import assert_cards_follow
 from tests.support.turns import AbandonedError, GatedClient, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from centralino.adapters.store.sender import Sender
-    from centralino.domain.contact import Contact
     from tests.support.dynamodb_local import DynamoDBLocal
-    from tests.support.fault_proxy import Exchange
 
     Told = tuple[Event, ...]
     Ask = Callable[[str], None]
+    DeedParts = tuple[str, int, int, int, bool]
 
 RECORDS = ("1", "2", "3")
 NUMBERS = ("+390244556601", "+390244556602", "+390244556603")
 NAMES = ("Rossi", "Bianchi", "Verdi")
 DEEDS = st.tuples(
-    st.sampled_from(
-        ("save", "save", "delete", "delete without a time", "restore", "merge", "erase")
-    ),
+    st.sampled_from(DEED_KINDS),
     st.integers(0, len(RECORDS) - 1),
     st.integers(0, len(NAMES) - 1),
     st.integers(0, 2 ** len(NUMBERS) - 1),
     st.booleans(),
 )
+# Who else writes: a reconciliation of all or of what changed, or a search for a number.
+OTHERS = st.tuples(
+    st.sampled_from(("all", "all", "changes", "search", "refresh", "refresh")),
+    st.sampled_from(NUMBERS),
+)
 WORKERS = 3
+# How likely it is in the end, before each turn, that one more thing happens at the CRM, and that a
+# worker begins who may.
+LATE, BEGIN = 0.1, 0.3
+# How likely it is that nothing tells of what happened, where somebody else finds it.
+LOST = 0.2
+LATER_MS = 600_000
 STEPS = 5
 # A story in 2,000 would otherwise be as long as its writers are unlucky.
 MOST_TURNS = 2_000
@@ -66,21 +73,11 @@ IN_CI, IN_SOAK = 2_000, 100_000
 SOAK_PARTS = 100
 
 
-def lost_answer() -> Fault:
-    """Carry requests out and tell nobody."""
-
-    def handle(exchange: Exchange) -> None:
-        exchange.forward()
-        exchange.close()
-
-    return Fault("lost answer", handle)
-
-
 FAULTS = {
     "conflict": lambda: faults.first(1, faults.transaction_conflict()),
     "throttled once": lambda: faults.first(1, faults.throttling()),
     "throttled": faults.throttling,
-    "lost": lost_answer,
+    "lost": faults.lost_answer,
 }
 # Mostly nothing.
 TROUBLE = (*[""] * 20, *FAULTS)
@@ -112,49 +109,27 @@ class Story(RuleBasedStateMachine):
         self.waiting: list[Told] = []
         # With what is to be told again should it fail.
         self.working: list[tuple[Turn, Told | None]] = []
-        self.erased: set[str] = set()
-        self.told = 0
+        self.dice = random.Random(0)
+        self.late: list[DeedParts] = []
 
-    @initialize(dice=st.integers(0, 2**32))
-    def shuffle(self, dice: int) -> None:
-        """Choose who takes turns, and how the rest is applied in the end."""
+    @initialize(dice=st.integers(0, 2**32), late=st.lists(DEEDS, max_size=4))
+    def shuffle(self, dice: int, late: list[DeedParts]) -> None:
+        """Choose who takes turns, and what still happens while the rest is applied in the end."""
         self.dice = random.Random(dice)
+        self.late = late
         for record in RECORDS[:2]:
-            self._tell(self.office.save(record, NAMES[0], NUMBERS[:2]))
+            self.waiting.append((self.office.save(record, NAMES[0], NUMBERS[:2]),))
 
     # --- what happens in the CRM ---------------------------------------------------------------
 
     # One rule that always applies, instead of preconditions: what can't be done is a save.
     @rule(deeds=st.lists(DEEDS, min_size=1, max_size=2))
-    def change(self, deeds: list[tuple[str, int, int, int, bool]]) -> None:
-        for what, one, other, chosen, twice in deeds:
-            self._change(what, one, other, chosen, twice)
+    def change(self, deeds: list[DeedParts]) -> None:
+        for deed in deeds:
+            self.waiting += self._do(deed)
 
-    def _change(self, what: str, one: int, other: int, chosen: int, twice: bool) -> None:
-        office = self.office
-        there, gone = sorted(office.there), sorted(office.gone)
-        if what == "merge" and len(there) > 1:
-            loser = there.pop(one % len(there))
-            events = office.merge(loser, there[other % len(there)])
-            for told in [events] if twice else [[event] for event in events]:
-                self._tell(*told)
-        elif what == "restore" and gone:
-            self._tell(office.restore(gone[one % len(gone)]), twice=twice)
-        elif what.startswith("delete") and there:
-            # Who can't be asked has to say when.
-            timed = office.inline or what == "delete"
-            self._tell(office.delete(there[one % len(there)], timed=timed), twice=twice)
-        elif what == "erase" and there:
-            record = there[one % len(there)]
-            self.erased.add(record)
-            self._tell(office.delete(record, erased=True), twice=twice)
-        elif RECORDS[one] not in self.erased:
-            numbers = [number for bit, number in enumerate(NUMBERS) if chosen >> bit & 1]
-            self._tell(office.save(RECORDS[one], NAMES[other], numbers), twice=twice)
-
-    def _tell(self, *events: Event, twice: bool = False) -> None:
-        self.told += 1
-        self.waiting += [events] * (1 + twice)
+    def _do(self, deed: DeedParts) -> list[Told]:
+        return self.office.do(Deed(*deed), RECORDS, NAMES, NUMBERS)
 
     # --- who applies it ------------------------------------------------------------------------
 
@@ -204,49 +179,35 @@ class Story(RuleBasedStateMachine):
                 if turn.result.error is not None:
                     self.waiting.append(told)
 
+    def _go_on(self) -> None:
+        """Begin what is left, some of it later than the rest, or all of it is done in order."""
+        hurry = not self.working
+        if self.late and (hurry or self.dice.random() < LATE):
+            self.waiting += self._do(self.late.pop())
+        free = len(self.working) < WORKERS
+        if self.waiting and free and (hurry or self.dice.random() < BEGIN):
+            self._begin(self.dice.randrange(len(self.waiting)))
+
+    def _finish(self) -> None:
+        """Do what is done when all that was told is applied."""
+
     # --- how it ends ---------------------------------------------------------------------------
 
     def teardown(self) -> None:
+        world = self.world
         try:
             for count in itertools.count():
                 assert count < MOST_TURNS, "there is no end to it"
-                while self.waiting and len(self.working) < WORKERS:
-                    self._begin(self.dice.randrange(len(self.waiting)))
+                self._go_on()
                 if not self.working:
                     break
                 self._turn(self.dice.randrange(len(self.working)), self.dice.choice(TROUBLE))
-            self._assert_the_index_is_as_the_crm()
+            self._finish()
+            items = read_items(world.direct, world.table, self.tenant, RECORDS, NUMBERS)
+            assert_as_the_crm_is(self.office, self.tenant, items, RECORDS)
         finally:
             for turn, _ in self.working:
                 turn.abandon()
-
-    def _assert_the_index_is_as_the_crm(self) -> None:
-        items = self._items()
-        stored = contacts_in(items)
-        for record in RECORDS:
-            told = self.office.contact(record) if record in self.office.there else None
-            assert plain(stored.get(f"paper:{record}")) == plain(told), f"record {record}"
-        assert_cards_follow(self.tenant, items)
-
-    def _items(self) -> list[dict[str, Any]]:
-        """Read what there can be of this tenant; `play` looks for anything else."""
-        keys = [contact_key(self.tenant, f"paper:{record}") for record in RECORDS]
-        keys += [card_key(self.tenant, number) for number in NUMBERS]
-        wanted = {self.world.table: {"Keys": keys, "ConsistentRead": True}}
-        answer = self._read("BatchGetItem", RequestItems=wanted)
-        found: list[dict[str, Any]] = answer["Responses"][self.world.table]
-        for card in [item for item in found if int(item.get("n", {}).get("N", 0)) > ROOM]:
-            found += self._read(
-                "Query",
-                TableName=self.world.table,
-                KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
-                ExpressionAttributeValues={":pk": card["pk"], ":sk": {"S": "N#"}},
-                ConsistentRead=True,
-            )["Items"]
-        return found
-
-    def _read(self, operation: str, **payload: object) -> dict[str, Any]:
-        return self.world.direct.call(operation, payload, timeout_s=5)
 
 
 class InlineStory(Story):
@@ -256,30 +217,58 @@ class InlineStory(Story):
 
 
 class BusyStory(Story):
-    """The same, while reconciliation and live search write what they find."""
+    """The same, while reconciliation and live search write what they find.
 
-    @initialize()
-    def create(self) -> None:
-        """Reconciliation needs the tenant."""
+    Some of what happens is never told; when all is applied, one more reconciliation finds it.
+    """
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        # Hypothesis may give a story up before it begins.
+        self.created = False
+        self.others: list[tuple[str, str]] = []
+
+    @initialize(others=st.lists(OTHERS, min_size=1, max_size=4))
+    def create(self, others: list[tuple[str, str]]) -> None:
+        """Let the index be as the CRM is, and choose who else writes in the end."""
         self.writers.create(self.world.direct)
+        self.created = True
+        self._reconcile()
+        self.others = others
 
-    @rule(whole=st.booleans())
-    def reconcile(self, whole: bool) -> None:
+    @rule(other=OTHERS)
+    def write(self, other: tuple[str, str]) -> None:
         if len(self.working) < WORKERS:
-            self._let(lambda client, ask: self.writers.reconcile(client, ask, whole=whole))
+            self._begin_other(*other)
 
-    @rule(number=st.sampled_from(NUMBERS), refresh=st.booleans())
-    def search(self, number: str, refresh: bool) -> None:
-        if len(self.working) < WORKERS:
-            self._let(lambda client, ask: self.writers.search(client, ask, number, refresh=refresh))
+    def _begin_other(self, what: str, number: str) -> None:
+        writers, refresh = self.writers, what == "refresh"
+        if what in ("search", "refresh"):
+            self._let(lambda client, ask: writers.search(client, ask, number, refresh=refresh))
+        else:
+            self._let(lambda client, ask: writers.reconcile(client, ask, whole=what == "all"))
 
+    def _do(self, deed: DeedParts) -> list[Told]:
+        told = super()._do(deed)
+        return [] if self.dice.random() < LOST else told
 
-def plain(contact: Contact | None) -> Contact | None:
-    """Return what a CRM knows of a contact; its version and what we work out are ours."""
-    if contact is None:
-        return None
-    numbers = tuple(number._replace(indexed="", problem="") for number in contact.numbers)
-    return contact._replace(version=0, numbers=numbers)
+    def _finish(self) -> None:
+        if self.created:
+            # What was restored has its old time, so only a reader who comes later knows better.
+            self.office.now_ms += LATER_MS
+            self._reconcile()
+
+    def _reconcile(self) -> None:
+        """Go on with a run to its end, and do a whole one behind it."""
+        client, links = self.world.direct, self.writers.links
+        for _ in range(2):
+            self.writers.reconcile(client, lambda _: None, whole=True)
+            assert not links.state.run
+
+    def _go_on(self) -> None:
+        if self.others and (not self.working or self.dice.random() < LATE):
+            self._begin_other(*self.others.pop())
+        super()._go_on()
 
 
 @contextmanager

@@ -77,6 +77,16 @@ def closed() -> Fault:
     return Fault("closed", lambda exchange: exchange.close())
 
 
+def lost_answer() -> Fault:
+    """Carry requests out and close the connection instead of answering."""
+
+    def handle(exchange: Exchange) -> None:
+        exchange.forward()
+        exchange.close()
+
+    return Fault("lost answer", handle)
+
+
 def malformed(body: bytes = b'{"Item":{"pk"') -> Fault:
     """Answer 200 with something that isn't JSON."""
     return Fault("malformed JSON", lambda exchange: exchange.send(Answer(200, body)))

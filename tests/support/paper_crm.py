@@ -8,6 +8,7 @@ words and merges as the real ones have them, and records are read, listed and se
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -26,6 +27,8 @@ PAGE = "http://paper.example/records/"
 NOT_FOUND = 404
 # Records of a list's page: fewer than there are.
 LISTED = 2
+# Mostly records are saved.
+DEED_KINDS = ("save", "save", "delete", "delete without a time", "restore", "merge", "erase")
 
 
 class Event(NamedTuple):
@@ -38,14 +41,36 @@ class Event(NamedTuple):
     fields: Mapping[str, Any] | None = None
 
 
+class Deed(NamedTuple):
+    """Something that a person does at the CRM, in numbers that any state of it gives a meaning.
+
+    Attributes:
+        what: one of `DEED_KINDS`.
+        one: the record.
+        other: the record that a merge leaves, or the name that is saved.
+        chosen: a bit for each number that is saved.
+        twice: whether it is told twice, a merge in one delivery and not in two.
+    """
+
+    what: str
+    one: int
+    other: int
+    chosen: int
+    twice: bool
+
+
 class Office:
     """The CRM's own records, and what it tells of every change.
 
+    Who asks while it changes, in another thread, waits until it has changed.
+
     Attributes:
-        now_ms: the CRM's clock; a change moves it on.
+        now_ms: the CRM's clock; every change moves it on.
         there: record -> what it is now.
         gone: record -> what it was when it was deleted; what was merged or erased is not there.
         deleted: record -> when it was deleted, for whatever reason.
+        erased: the records that were erased; they don't come back.
+        lock: held while it changes and while it answers.
     """
 
     def __init__(self, *, inline: bool = False, now_ms: int = 1_795_000_000_000) -> None:
@@ -54,8 +79,39 @@ class Office:
         self.there: dict[str, dict[str, Any]] = {}
         self.gone: dict[str, dict[str, Any]] = {}
         self.deleted: dict[str, int] = {}
+        self.erased: set[str] = set()
         self.asked: list[str] = []
+        self.lock = threading.RLock()
         self._words = 0
+
+    def do(
+        self, deed: Deed, records: Sequence[str], names: Sequence[str], numbers: Sequence[str]
+    ) -> list[tuple[Event, ...]]:
+        """Do something; what can't be done is a save, and one of what was erased is nothing.
+
+        Returns:
+            The deliveries that tell of it.
+        """
+        with self.lock:
+            there, gone = sorted(self.there), sorted(self.gone)
+            if deed.what == "merge" and len(there) > 1:
+                loser = there.pop(deed.one % len(there))
+                lost, won = self.merge(loser, there[deed.other % len(there)])
+                return [(lost, won)] * 2 if deed.twice else [(lost,), (won,)]
+            if deed.what == "restore" and gone:
+                event = self.restore(gone[deed.one % len(gone)])
+            elif deed.what.startswith("delete") and there:
+                # Who can't be asked has to say when.
+                timed = self.inline or deed.what == "delete"
+                event = self.delete(there[deed.one % len(there)], timed=timed)
+            elif deed.what == "erase" and there:
+                event = self.delete(there[deed.one % len(there)], erased=True)
+            elif (record := records[deed.one]) not in self.erased:
+                chosen = [number for bit, number in enumerate(numbers) if deed.chosen >> bit & 1]
+                event = self.save(record, names[deed.other], chosen)
+            else:
+                return []
+        return [(event,)] * (1 + deed.twice)
 
     def save(self, record: str, name: str, numbers: Sequence[str]) -> Event:
         """Create a record, or change it."""
@@ -76,6 +132,7 @@ class Office:
         self.deleted[record] = self.now_ms
         if erased:
             del self.gone[record]
+            self.erased.add(record)
         event = self._event(record, "erased" if erased else "deleted")
         return event if timed else event._replace(at_ms=0)
 
@@ -103,6 +160,10 @@ class Office:
     def answer(self, method: str, path: str) -> Answer:
         """Answer a request for a record, or for a list of records."""
         assert method == "GET"
+        with self.lock:
+            return self._answer(path)
+
+    def _answer(self, path: str) -> Answer:
         parts = urlsplit(path)
         record = parts.path.rpartition("/")[2]
         if not record:

@@ -6,10 +6,12 @@ what we hold, and live search saves whom it found. Whether they take turns or ra
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 from centralino.adapters.store.callers import DynamoCallerStore
 from centralino.adapters.store.contacts import DynamoContactStore
+from centralino.adapters.store.table import card_key, contact_key
 from centralino.adapters.store.tenants import DynamoTenantStore
 from centralino.application.apply_hints import apply_hints
 from centralino.application.search_crms import Circuits, Desk, Query, search_crms
@@ -20,12 +22,14 @@ from centralino.domain.settings import Line, Settings
 from centralino.ports.connections import StoredConnection, SyncState
 from centralino.ports.store import Page
 from tests.support.paper_crm import SLUG, OfficeWeb, hints_of, paper
+from tests.support.store_model import assert_cards_follow, contacts_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from centralino.adapters.store.sender import Sender
     from centralino.application.apply_hints import Applied
+    from centralino.domain.contact import Contact
     from centralino.ports.connections import ConnectionStore
     from centralino.ports.crm import Crm
     from tests.support.paper_crm import Event, Office
@@ -42,11 +46,13 @@ class Links:
 
     Attributes:
         state: how far reconciliation is.
+        lock: held while that changes.
     """
 
     def __init__(self, tenant: str) -> None:
         self.tenant = tenant
         self.state = SyncState()
+        self.lock = threading.Lock()
         self._marked: dict[str, set[str]] = {}
 
     def get(self, provider: str, timeout_s: float = 1.0) -> StoredConnection:
@@ -55,10 +61,11 @@ class Links:
 
     def save_state(self, provider: str, state: SyncState) -> SyncState | None:
         assert provider == SLUG
-        if state.version != self.state.version:
-            return None
-        self.state = state._replace(version=state.version + 1)
-        return self.state
+        with self.lock:
+            if state.version != self.state.version:
+                return None
+            self.state = state._replace(version=state.version + 1)
+            return self.state
 
     def mark(self, provider: str, run: str, page: int, records: Sequence[str]) -> None:
         assert provider == SLUG
@@ -141,13 +148,13 @@ class Writers:
             whole: whether a new run lists everything and then sweeps, or lists what changed.
         """
         links: ConnectionStore = self.links  # type: ignore[assignment]  # of it, what a run uses
-        state = self.links.state
-        # As if whatever a run waits for had passed.
-        state = state._replace(due_ms=0)
-        if not state.run:
-            self.runs += 1
-            state = state._replace(full_ms=0 if whole else self._now_ms())
-        self.links.state = state
+        with self.links.lock:
+            # As if whatever a run waits for had passed.
+            state = self.links.state._replace(due_ms=0)
+            if not state.run:
+                self.runs += 1
+                state = state._replace(full_ms=0 if whole else self._now_ms())
+            self.links.state = state
         sync_crm(
             links,
             self._store(client),
@@ -193,6 +200,45 @@ class Writers:
 
     def _now_s(self) -> float:
         return self._now_ms() / 1000
+
+
+def read_items(
+    client: Sender, table: str, tenant: str, records: Sequence[str], numbers: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Read the contacts and the cards that there can be of a tenant."""
+    keys = [contact_key(tenant, f"{SLUG}:{record}") for record in records]
+    keys += [card_key(tenant, number) for number in numbers]
+    wanted = {"RequestItems": {table: {"Keys": keys, "ConsistentRead": True}}}
+    answer = client.call("BatchGetItem", wanted, timeout_s=5)
+    found: list[dict[str, Any]] = answer["Responses"][table]
+    for card in [item for item in found if int(item.get("n", {}).get("N", 0)) > ROOM]:
+        beside = {
+            "TableName": table,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :sk)",
+            "ExpressionAttributeValues": {":pk": card["pk"], ":sk": {"S": "N#"}},
+            "ConsistentRead": True,
+        }
+        found += client.call("Query", beside, timeout_s=5)["Items"]
+    return found
+
+
+def assert_as_the_crm_is(
+    office: Office, tenant: str, items: Sequence[dict[str, Any]], records: Sequence[str]
+) -> None:
+    """The index holds what the CRM has, and nobody else."""
+    stored = contacts_in(items)
+    for record in records:
+        told = office.contact(record) if record in office.there else None
+        assert _plain(stored.get(f"{SLUG}:{record}")) == _plain(told), f"record {record}"
+    assert_cards_follow(tenant, items)
+
+
+def _plain(contact: Contact | None) -> Contact | None:
+    """Return what a CRM knows of a contact; its version and what we work out are ours."""
+    if contact is None:
+        return None
+    numbers = tuple(number._replace(indexed="", problem="") for number in contact.numbers)
+    return contact._replace(version=0, numbers=numbers)
 
 
 class _Providers:
