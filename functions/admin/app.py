@@ -22,7 +22,12 @@ READ_S = 3.0
 api = AdminApi(
     Door(bootstrap.call_store(), time.time, bootstrap.cache_s(), READ_S),
     bootstrap.call_store(),
-    Stores(bootstrap.contact_store, bootstrap.tenant_store, bootstrap.quality_store),
+    Stores(
+        bootstrap.contact_store,
+        bootstrap.tenant_store,
+        bootstrap.quality_store,
+        bootstrap.agent_store,
+    ),
 )
 
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
+from centralino.adapters.store.agents import DynamoAgentStore
 from centralino.adapters.store.contacts import DynamoContactStore
 from centralino.adapters.store.dynamo import DynamoCallStore
 from centralino.adapters.store.quality import DynamoQualityStore
@@ -115,7 +116,7 @@ class Desk:
         self.api = AdminApi(
             Door(self.call_store(), self.clock, cache_s, read_s=3.0),
             self.call_store(),
-            Stores(self.contacts, self.tenants, self.quality),
+            Stores(self.contacts, self.tenants, self.quality, self.agents),
         )
         for tenant in ("acme", "other"):
             self.add_tenant(tenant)
@@ -135,6 +136,11 @@ class Desk:
 
     def quality(self, tenant: str = "acme") -> DynamoQualityStore:
         return DynamoQualityStore(
+            self._client, self._table, tenant, now=self.clock, pause=lambda _seconds: None
+        )
+
+    def agents(self, tenant: str = "acme") -> DynamoAgentStore:
+        return DynamoAgentStore(
             self._client, self._table, tenant, now=self.clock, pause=lambda _seconds: None
         )
 

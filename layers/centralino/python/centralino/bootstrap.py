@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from centralino.ports.objects import Objects
     from centralino.ports.quality import QualityStore
     from centralino.ports.queue import Claims, Queue
+    from centralino.ports.routing import AgentStore
     from centralino.ports.secrets import Secrets
     from centralino.ports.store import ContactStore, TenantStore
     from centralino.ports.tokens import TokenCache
@@ -135,6 +136,17 @@ def quality_store(tenant: str) -> QualityStore:
     from centralino.adapters.store.quality import DynamoQualityStore  # noqa: PLC0415
 
     return DynamoQualityStore(_dynamodb(), table_name(), tenant)
+
+
+def agent_store(tenant: str) -> AgentStore:
+    """Build the store of one tenant's agents.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+    from centralino.adapters.store.agents import DynamoAgentStore  # noqa: PLC0415
+
+    return DynamoAgentStore(_dynamodb(), table_name(), tenant)
 
 
 def connection_list() -> ConnectionList:

@@ -111,7 +111,7 @@ def _complete(operation: dict[str, Any], resource: str, method: str) -> None:
         roles = WHO[resource]
         if set(roles) >= {"pbx", "crm"}:
             operation["security"] = [*_IN_HEADERS, {"url": []}]
-        operation["x-roles"] = list(roles)
+        operation.setdefault("x-roles", list(roles))
     # Powertools makes one of function and path; the function says it all.
     operation["operationId"] = operation["operationId"].partition("_v1_")[0]
     answers = {code: given for code, given in operation["responses"].items() if code != "422"}

@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
+from centralino.domain.errors import ForbiddenError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from centralino.entry.access import Visit
     from centralino.ports.quality import QualityStore
+    from centralino.ports.routing import AgentStore
     from centralino.ports.store import CallStore, ContactStore, TenantStore
 
 
 # A route's OpenAPI extension: further statuses that it answers with, `status -> what it means`.
 ALSO = "x-also"
+# Another one: who may use a route, where that is not everybody who may use the resource.
+MANAGERS_ONLY = {"x-roles": ["admin", "supervisor"]}
 
 
 class Stores(NamedTuple):
@@ -25,11 +30,13 @@ class Stores(NamedTuple):
         contacts: its contacts.
         tenants: its settings and keys.
         quality: its cards and unknown callers, for reports.
+        agents: its agents.
     """
 
     contacts: Callable[[str], ContactStore]
     tenants: Callable[[str], TenantStore]
     quality: Callable[[str], QualityStore]
+    agents: Callable[[str], AgentStore]
 
 
 class Session(NamedTuple):
@@ -41,6 +48,7 @@ class Session(NamedTuple):
         tenants: the tenant's settings and keys.
         now: the time, seconds since 1970.
         quality: the tenant's cards and unknown callers, for reports.
+        agents: the tenant's agents.
     """
 
     visit: Visit
@@ -48,6 +56,7 @@ class Session(NamedTuple):
     tenants: TenantStore
     now: Callable[[], float]
     quality: QualityStore
+    agents: AgentStore
 
     @property
     def now_ms(self) -> int:
@@ -63,6 +72,19 @@ def new_router() -> APIGatewayHttpRouter:
 def session_of(router: APIGatewayHttpRouter) -> Session:
     """Return the session of the request that is being answered."""
     return cast("Session", router.context["session"])
+
+
+def managers_session(router: APIGatewayHttpRouter) -> Session:
+    """Return the session of a request that a key of role agent may not make.
+
+    Raises:
+        ForbiddenError: the key is of another role than those of `MANAGERS_ONLY`.
+    """
+    session = session_of(router)
+    role = session.visit.key.role
+    if role not in MANAGERS_ONLY["x-roles"]:
+        raise ForbiddenError(f"a key of role {role} may not do this")
+    return session
 
 
 def call_store_of(router: APIGatewayHttpRouter) -> CallStore:
