@@ -8,9 +8,7 @@ Standard Webhooks: https://github.com/standard-webhooks/standard-webhooks/blob/m
 
 from __future__ import annotations
 
-import hmac
 import logging
-from base64 import b64decode, b64encode
 
 from centralino.domain.contact import ID_PATTERN, MAX_NUMBERS, NUMBER_KINDS, ContactNumber
 from centralino.domain.crm_values import (
@@ -20,8 +18,9 @@ from centralino.domain.crm_values import (
     as_text,
     read_json,
 )
-from centralino.domain.errors import CredentialsError, PayloadError, UnavailableError
+from centralino.domain.errors import PayloadError, UnavailableError
 from centralino.domain.record import TYPE_CHECKING
+from centralino.domain.standard_webhook import secret_key, verify_webhook
 from centralino.ports.crm import Crm, Delivery, Hint, Parsed, Records
 from centralino.ports.web import expect_success
 
@@ -34,13 +33,8 @@ if TYPE_CHECKING:
     from centralino.ports.tokens import TokenCache
     from centralino.ports.web import Answer, Web
 
-WINDOW_S = 300
 MAX_EVENTS = 1000
-MIN_SECRET = 24  # bytes, as the specification has it
 MAX_CURSOR = 500
-MAX_SIGNATURES = 20
-_WEBHOOK_ID = 200
-_DIGITS = 12
 _NOT_FOUND, _GONE = 404, 410
 _log = logging.getLogger(__name__)
 _OPERATIONS: Mapping[str, Operation] = {
@@ -100,22 +94,8 @@ class Adapter(Crm):
 
     def verify(self, delivery: Delivery) -> None:
         """See the port; `v1` signatures only, within five minutes to both sides."""
-        keys = [key for key in map(_key, self.connection.webhook_secrets()) if key]
-        word = delivery.headers.get("webhook-id", "")
-        at = delivery.headers.get("webhook-timestamp", "")
-        if not (0 < len(word) <= _WEBHOOK_ID and word.isascii() and word.isprintable()):
-            raise CredentialsError("expected webhook-id")
-        if not (at.isascii() and at.isdigit() and len(at) <= _DIGITS):
-            raise CredentialsError("expected webhook-timestamp, seconds since 1970")
-        if abs(delivery.received_at - int(at)) > WINDOW_S:
-            raise CredentialsError("webhook-timestamp is too far from our own time")
-        signed = f"{word}.{at}.".encode() + delivery.body
-        good = [b"v1," + b64encode(hmac.digest(key, signed, "sha256")) for key in keys]
-        given = delivery.headers.get("webhook-signature", "").split(" ", MAX_SIGNATURES)
-        sent = [one.encode("utf-8", "replace") for one in given[:MAX_SIGNATURES]]
-        # All of them are compared, so that the time says nothing.
-        if not sum(hmac.compare_digest(a, b) for a in good for b in sent):
-            raise CredentialsError("webhook-signature is missing or wrong")
+        secrets = self.connection.webhook_secrets()
+        verify_webhook(delivery.headers, delivery.body, secrets, now_s=delivery.received_at)
 
     def parse(self, delivery: Delivery) -> Parsed:
         """See the port; one event, or a list of them."""
@@ -199,7 +179,7 @@ class Adapter(Crm):
         """See the port; each address that is set is tried."""
         account = self.connection.account
         secrets = self.connection.webhook_secrets()
-        if not all(_key(secret) for secret in secrets):
+        if not all(secret_key(secret) for secret in secrets):
             raise PayloadError("secrets.webhook_secrets", _SECRETS)
         given = [name for name in _PATHS if account.get(name)]
         base = account.get("base_url", "")
@@ -296,16 +276,6 @@ class Adapter(Crm):
             yield Hint(record, "changed", at_ms, contact=_contact(data, at_ms, "data."))
         elif self.reads:
             yield Hint(record, "changed", at_ms)
-
-
-def _key(secret: str) -> bytes:
-    """Return a secret's bytes; none if it isn't one."""
-    text = secret.removeprefix("whsec_").rstrip("=")
-    try:
-        key = b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except ValueError:
-        return b""
-    return key if len(key) >= MIN_SECRET else b""
 
 
 def _record(data: Mapping[str, Any], field: str) -> str:
