@@ -173,6 +173,12 @@ def test_a_verdict_tells_what_is_known_of_the_customer() -> None:
     assert node_verdict(node(), identify(node(), "777"), NOW).data == {}
 
 
+def test_a_customer_who_was_read_for_another_reason_is_not_taken_for_the_code() -> None:
+    known_by_number = {code: CustomerRead(OFFICE[code], History()) for code in OFFICE}
+    assert identify_caller(node(), "136695976", known_by_number).code == "DE136695976"
+    assert identify_caller(node(), "02866820240", known_by_number).state == "unknown"
+
+
 @pytest.mark.parametrize("typed", ["136695976", "", "junk"])
 def test_a_conversation_that_found_a_customer_keeps_to_it(typed: str) -> None:
     talk = Talk("code", asked=1, version=1, code="IT00743110157")

@@ -83,7 +83,7 @@ def identify_caller(
     Args:
         node: the node that asked.
         typed: as the PBX delivered it.
-        customers: those of `possible_codes`, as they are.
+        customers: those of `possible_codes`, as they are; others beside them don't matter.
         talk: the conversation, where there is one.
     """
     if code := _settled(node, talk):

@@ -13,8 +13,8 @@ keeps `code_digits` of every customer's code. What kinds of codes a node takes i
 | `digits:<regex>` | digits that it matches: `application/compile_nodes.py` makes it of `pattern:` |
 
 Check digits are python-stdnum's (https://arthurdejong.org/python-stdnum/), one module a country; it
-is imported when the first code has to be checked and not before: it costs a container about 25 ms
-once (docs/identification.md), while somebody is typing anyway.
+is imported when the first code has to be checked and not before (docs/identification.md says how
+to see what that costs).
 """
 
 from __future__ import annotations
@@ -154,7 +154,8 @@ def meant(spelled: Spelled, kinds: Sequence[str], found: Iterable[str]) -> tuple
     Args:
         spelled: what was typed.
         kinds: the kinds of codes that are taken.
-        found: codes of customers, found by `spelled.sought`, as `normal_code` spells them.
+        found: codes of customers, as `normal_code` spells them; those that have neither code nor
+            digits in `spelled.sought` don't count.
     """
     fitting = [code for code in dict.fromkeys(found) if _fits(spelled, kinds, code)]
     if spelled.letters:
@@ -164,6 +165,8 @@ def meant(spelled: Spelled, kinds: Sequence[str], found: Iterable[str]) -> tuple
 
 
 def _fits(spelled: Spelled, kinds: Sequence[str], code: str) -> bool:
+    if not {code, code_digits(code)} & set(spelled.sought):
+        return False
     own = spellings(code, kinds)
     if not own.valid:
         return False
