@@ -27,6 +27,7 @@ api = AdminApi(
         bootstrap.tenant_store,
         bootstrap.quality_store,
         bootstrap.agent_store,
+        bootstrap.routing_store,
     ),
 )
 

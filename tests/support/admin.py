@@ -10,6 +10,7 @@ from centralino.adapters.store.agents import DynamoAgentStore
 from centralino.adapters.store.contacts import DynamoContactStore
 from centralino.adapters.store.dynamo import DynamoCallStore
 from centralino.adapters.store.quality import DynamoQualityStore
+from centralino.adapters.store.routing import DynamoRoutingStore
 from centralino.adapters.store.tenants import DynamoTenantStore
 from centralino.application.create_key import create_key
 from centralino.application.create_tenant import create_tenant
@@ -116,7 +117,7 @@ class Desk:
         self.api = AdminApi(
             Door(self.call_store(), self.clock, cache_s, read_s=3.0),
             self.call_store(),
-            Stores(self.contacts, self.tenants, self.quality, self.agents),
+            Stores(self.contacts, self.tenants, self.quality, self.agents, self.routing),
         )
         for tenant in ("acme", "other"):
             self.add_tenant(tenant)
@@ -141,6 +142,11 @@ class Desk:
 
     def agents(self, tenant: str = "acme") -> DynamoAgentStore:
         return DynamoAgentStore(
+            self._client, self._table, tenant, now=self.clock, pause=lambda _seconds: None
+        )
+
+    def routing(self, tenant: str = "acme") -> DynamoRoutingStore:
+        return DynamoRoutingStore(
             self._client, self._table, tenant, now=self.clock, pause=lambda _seconds: None
         )
 

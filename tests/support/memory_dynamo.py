@@ -97,15 +97,19 @@ class MemoryDynamo:
             "ExclusiveStartKey",
             "Select",
             "ScanIndexForward",
+            "ProjectionExpression",
         )
         _require(payload.get("Limit", 1) > 0, "Limit has to be 1 or more")
         values = payload["ExpressionAttributeValues"]
         match = re.fullmatch(
-            r"(l?pk) = (:\w+)(?: AND begins_with\((l?sk), (:\w+)\))?",
+            r"(l?pk) = (:\w+)(?: AND begins_with\((l?sk), (:\w+)\)"
+            r"| AND (l?sk) BETWEEN (:\w+) AND (:\w+))?",
             payload["KeyConditionExpression"],
         )
         assert match, payload
         prefix = values[match[4]]["S"] if match[4] else ""
+        least, most = (values[name]["S"].encode() if name else b"" for name in match.group(6, 7))
+        backwards = payload.get("ScanIndexForward") is False
         start = payload.get("ExclusiveStartKey")
         if "IndexName" in payload:
             assert (payload["IndexName"], match[1]) == ("list", "lpk")
@@ -117,8 +121,13 @@ class MemoryDynamo:
             after = [
                 {name: {"S": text} for name, text in zip(names, (*entry, lpk), strict=True)}
                 for entry in entries
-                if entry[0].startswith(prefix) and _as_bytes(entry) > place
+                if entry[0].startswith(prefix)
+                and (not most or least <= entry[0].encode() <= most)
+                and (not place or (_as_bytes(entry) < place) is backwards)
+                and _as_bytes(entry) != place
             ]
+            if backwards:
+                after.reverse()
         else:
             names = ["pk", "sk"]
             found = [
@@ -126,7 +135,7 @@ class MemoryDynamo:
                 for sk, item in sorted(self.items.get(values[match[2]]["S"], {}).items())
                 if sk.startswith(prefix)
             ]
-            backwards = payload.get("ScanIndexForward") is False
+            assert not most, "only lists are asked like this"
             if backwards:
                 found.reverse()
             after = [
@@ -141,7 +150,11 @@ class MemoryDynamo:
         limit = payload.get("Limit", len(after) + 1)
         answer: dict[str, Any] = {"Count": len(after[:limit])}
         if payload.get("Select") != "COUNT":
-            answer["Items"] = after[:limit]
+            wanted = payload.get("ProjectionExpression", "").split(", ")
+            answer["Items"] = [
+                {name: item[name] for name in wanted if name in item} if wanted != [""] else item
+                for item in after[:limit]
+            ]
         # DynamoDB says so too when the limit is reached with the very last item.
         if len(after) >= limit:
             answer["LastEvaluatedKey"] = {name: after[limit - 1][name] for name in names}

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from centralino.ports.objects import Objects
     from centralino.ports.quality import QualityStore
     from centralino.ports.queue import Claims, Queue
-    from centralino.ports.routing import AgentStore
+    from centralino.ports.routing import AgentStore, RoutingStore
     from centralino.ports.secrets import Secrets
     from centralino.ports.store import ContactStore, TenantStore
     from centralino.ports.tokens import TokenCache
@@ -147,6 +147,17 @@ def agent_store(tenant: str) -> AgentStore:
     from centralino.adapters.store.agents import DynamoAgentStore  # noqa: PLC0415
 
     return DynamoAgentStore(_dynamodb(), table_name(), tenant)
+
+
+def routing_store(tenant: str) -> RoutingStore:
+    """Build the store of one tenant's routing, rules and decisions.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+    from centralino.adapters.store.routing import DynamoRoutingStore  # noqa: PLC0415
+
+    return DynamoRoutingStore(_dynamodb(), table_name(), tenant)
 
 
 def connection_list() -> ConnectionList:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from centralino.domain.destination import ALONE, TYPES, Destination
 from centralino.domain.errors import PayloadError
+from centralino.domain.number import index_number, is_valid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,9 @@ EXPECTED = (
 # What a dialplan takes for the name of a queue, an exten or a number.
 _ID = re.compile(r"[0-9A-Za-z+_.-]{1,64}", re.ASCII)
 _OUTSIDE = re.compile(r"\+[1-9]\d{4,14}", re.ASCII)
+_EXTEN = re.compile(r"[\d*#]{1,20}", re.ASCII)
+# Satellites and other networks that a call to costs as much as to a premium number.
+_DEAR_CODES = ("870", "878", "881", "882", "883", "888", "979")
 
 
 def resolve_destination(text: str, names: Mapping[str, Destination], field: str) -> Destination:
@@ -36,8 +40,26 @@ def resolve_destination(text: str, names: Mapping[str, Destination], field: str)
     kind, colon, place = text.partition(":")
     if kind not in TYPES or (kind in ALONE) == bool(colon):
         raise PayloadError(field, EXPECTED)
-    if kind == "external" and not _OUTSIDE.fullmatch(place):
-        raise PayloadError(field, "external: and a number in E.164, as external:+390244556677")
-    if colon and not _ID.fullmatch(place):
+    if kind == "external":
+        return Destination(kind, _outside(place, field))
+    if kind in {"agent", "extension"}:
+        if not _EXTEN.fullmatch(place):
+            raise PayloadError(field, f"{kind}:21, at most 20 digits, * and #")
+    elif colon and not _ID.fullmatch(place):
         raise PayloadError(field, f"{kind}: and an id of letters, digits and + _ . -, at most 64")
     return Destination(kind, place)
+
+
+def _outside(number: str, field: str) -> str:
+    """Return an external number, unless nobody has it or a call to it could cost a fortune."""
+    key = index_number(number, "")[0] if _OUTSIDE.fullmatch(number) else ""
+    if not key or not is_valid(key):
+        raise PayloadError(field, "external: and a number that exists, as external:+390244556677")
+    import phonenumbers  # noqa: PLC0415 - routing is rarely saved, and rarely leads outside
+
+    kinds = phonenumbers.PhoneNumberType
+    kind = phonenumbers.number_type(phonenumbers.parse(key))
+    dear = tuple(f"+{code}" for code in _DEAR_CODES)
+    if kind in {kinds.PREMIUM_RATE, kinds.SHARED_COST} or key.startswith(dear):
+        raise PayloadError(field, "a number that costs no extra: no premium, shared or satellite")
+    return key

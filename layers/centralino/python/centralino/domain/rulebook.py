@@ -159,6 +159,19 @@ def evaluate(
     return fall_back(routing, "no rule")._replace(passed=tuple(passed))
 
 
+def condition_holds(rule: Mapping[str, Any], facts: Mapping[str, Any]) -> bool:
+    """Tell whether the condition of one compiled rule holds, wherever it leads; False if it fails.
+
+    Args:
+        rule: an element of the compiled `rules`.
+        facts: of a call.
+    """
+    try:
+        return all(holds(build(node)(facts)) for node in rule.get("all", ()))
+    except _FAILURES:
+        return False
+
+
 def fall_back(routing: Routing, why: str) -> Decision:
     """Return the tenant's fallback.
 

@@ -86,7 +86,7 @@ class RoutingStore(Protocol):
         """Return a version of the rules; None if there is none."""
 
     def versions(self) -> tuple[RulesVersion, ...]:
-        """Return all versions, the newest first."""
+        """Return all versions, the newest first, each without its document."""
 
     def decision(self, call_id: str) -> Kept | None:
         """Return what was decided of a call; None if nothing is kept of it."""
@@ -110,7 +110,16 @@ class RoutingStore(Protocol):
         """Note a caller's, or a customer's, open ticket; an empty one closes it."""
 
     def history(self, *, number: str = "", code: str = "") -> History:
-        """Return the history of a number or of a customer."""
+        """Return the history of a customer, or of a number if no code is given."""
+
+    def purge(self, *, limit: int = 25) -> int:
+        """Remove some of the rules and what was written beside them; for an erased tenant.
+
+        Decisions and histories are found by the list.
+
+        Returns:
+            How many items were removed; 0: none is left.
+        """
 
 
 class AgentStore(Protocol):

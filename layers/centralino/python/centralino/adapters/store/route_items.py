@@ -197,7 +197,9 @@ class HistoryUpdate:
         return self
 
     def _put(self, name: str, value: Value) -> None:
-        self._set.append(f"{name} = :{name}")
+        # By a placeholder: `agent` is one of DynamoDB's own words.
+        self._set.append(f"#{name} = :{name}")
+        self._names[f"#{name}"] = name
         self._values[f":{name}"] = value
 
     def payload(self) -> dict[str, Any]:

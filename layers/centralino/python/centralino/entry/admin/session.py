@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from centralino.entry.access import Visit
     from centralino.ports.quality import QualityStore
-    from centralino.ports.routing import AgentStore
+    from centralino.ports.routing import AgentStore, RoutingStore
     from centralino.ports.store import CallStore, ContactStore, TenantStore
 
 
@@ -31,12 +31,14 @@ class Stores(NamedTuple):
         tenants: its settings and keys.
         quality: its cards and unknown callers, for reports.
         agents: its agents.
+        routing: its routing, rules and decisions.
     """
 
     contacts: Callable[[str], ContactStore]
     tenants: Callable[[str], TenantStore]
     quality: Callable[[str], QualityStore]
     agents: Callable[[str], AgentStore]
+    routing: Callable[[str], RoutingStore]
 
 
 class Session(NamedTuple):
@@ -49,6 +51,7 @@ class Session(NamedTuple):
         now: the time, seconds since 1970.
         quality: the tenant's cards and unknown callers, for reports.
         agents: the tenant's agents.
+        routing: the tenant's routing, rules and decisions.
     """
 
     visit: Visit
@@ -57,6 +60,7 @@ class Session(NamedTuple):
     now: Callable[[], float]
     quality: QualityStore
     agents: AgentStore
+    routing: RoutingStore
 
     @property
     def now_ms(self) -> int:
