@@ -24,12 +24,17 @@ from centralino.domain.record import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
+    from typing import Any
 
+    from centralino.adapters.store.journal import DynamoJournal
+    from centralino.adapters.store.route_read import DynamoRouteStore
     from centralino.ports.callers import CallerStore
     from centralino.ports.connections import ConnectionList, ConnectionStore
     from centralino.ports.crm import Crm
+    from centralino.ports.customers import Learner
     from centralino.ports.live_search import LiveSearch
     from centralino.ports.objects import Objects
+    from centralino.ports.pbx import Pbx
     from centralino.ports.quality import QualityStore
     from centralino.ports.queue import Claims, Queue
     from centralino.ports.routing import AgentStore, RoutingStore
@@ -44,6 +49,7 @@ PRECONNECT_S = 0.3
 MAX_TOKENS = 2_000
 # The text of every path that leads nowhere: which providers there are is nobody's business.
 NO_PROVIDER = "there is nothing at this path; webhooks go to /v1/crm/{provider}"
+NO_PBX = "there is nothing at this path; PBXs ask at /v1/lookup, /v1/route and /v1/pbx/{provider}/"
 
 
 def table_name() -> str:
@@ -67,6 +73,48 @@ def call_store() -> DynamoCallStore:
     client = _dynamodb()
     client.connect(PRECONNECT_S)
     return DynamoCallStore(client, table_name())
+
+
+@cache
+def route_store() -> DynamoRouteStore:
+    """Build the store of calls that are routed, with its connection already open."""
+    from centralino.adapters.store.route_read import DynamoRouteStore  # noqa: PLC0415
+    from centralino.domain.rulebook import default_routing  # noqa: PLC0415
+
+    client = _dynamodb()
+    client.connect(PRECONNECT_S)
+    return DynamoRouteStore(client, table_name(), default_routing())
+
+
+@cache
+def journal() -> DynamoJournal:
+    """Build what keeps decisions, with a connection of its own already open."""
+    from centralino.adapters.store.journal import DynamoJournal, Posting  # noqa: PLC0415
+
+    kept = DynamoJournal(lambda: Posting("dynamodb", env=dict(os.environ)), table_name())
+    kept.connect(PRECONNECT_S)
+    return kept
+
+
+def learner(tenant: str) -> Learner:
+    """Build what learns a tenant's numbers while a caller waits.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+    from centralino.adapters.store.learner import DynamoLearner  # noqa: PLC0415 - few calls teach
+
+    return DynamoLearner(_dynamodb(), table_name(), tenant)
+
+
+def pbx_class(provider: str) -> type[Pbx]:
+    """Return the class of a PBX provider: `Adapter` in the file of that name.
+
+    Raises:
+        NotFoundError: there is no such provider.
+    """
+    adapter: type[Pbx] = _provider("pbx", provider, NO_PBX)
+    return adapter
 
 
 @cache
@@ -216,6 +264,12 @@ def crm_class(provider: str) -> type[Crm]:
     Raises:
         NotFoundError: there is no such provider.
     """
+    adapter: type[Crm] = _provider("crm", provider, NO_PROVIDER)
+    return adapter
+
+
+def _provider(kind: str, provider: str, absent: str) -> Any:  # noqa: ANN401 - a class of any port
+    """Return the class `Adapter` in the file of a provider."""
     # Words that are a module's name and no path: what comes in a URL chooses a file here.
     if not (
         provider.islower()
@@ -223,17 +277,16 @@ def crm_class(provider: str) -> type[Crm]:
         and provider.isidentifier()
         and provider[0].isalpha()
     ):
-        raise NotFoundError(NO_PROVIDER)
+        raise NotFoundError(absent)
     from importlib import import_module  # noqa: PLC0415
 
-    name = f"centralino.adapters.crm.{provider}"
+    name = f"centralino.adapters.{kind}.{provider}"
     try:
-        adapter: type[Crm] = import_module(name).Adapter
+        return import_module(name).Adapter
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        raise NotFoundError(NO_PROVIDER) from None
-    return adapter
+        raise NotFoundError(absent) from None
 
 
 def crm(tenant: str, provider: str, country: str) -> Crm:

@@ -432,6 +432,10 @@ class Client:
     def _exchange(self, request: bytes, limit: float) -> tuple[int, bytes]:
         """Send a request and read its answer: the status and the body."""
         connection, data = self._send(request, limit)
+        return self._take(connection, data, limit)
+
+    def _take(self, connection: socket.socket, data: bytes, limit: float) -> tuple[int, bytes]:
+        """Read the rest of an answer, whose first bytes are there: the status and the body."""
         head, found, body = data.partition(b"\r\n\r\n")
         head = head.lower()
         length = _find_header(head, b"\r\ncontent-length:")

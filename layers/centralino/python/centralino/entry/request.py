@@ -138,6 +138,22 @@ def _fields(encoded: str) -> dict[str, str]:
     return fields
 
 
+def read_pairs(encoded: str) -> dict[str, str]:
+    """Decode a query or form, the names as they were sent; of those that come twice the first one.
+
+    Raises:
+        TooLargeError: there are over `MAX_FIELDS`.
+    """
+    if encoded.count("&") >= MAX_FIELDS:
+        raise TooLargeError("query", f"at most {MAX_FIELDS} fields")
+    pairs: dict[str, str] = {}
+    for pair in encoded.replace("+", " ").split("&"):
+        name, _, value = pair.partition("=")
+        if name:
+            pairs.setdefault(_decoded(name), _decoded(value))
+    return pairs
+
+
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 
 

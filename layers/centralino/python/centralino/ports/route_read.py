@@ -135,16 +135,38 @@ class RouteStore(Protocol):
             False if another turn was saved meanwhile.
         """
 
+    def answered(  # noqa: PLR0913 - one line of a history
+        self, tenant: str, *, number: str, code: str, exten: str, at: int, timeout_s: float
+    ) -> None:
+        """Note who spoke to a caller, all or nothing.
+
+        Args:
+            tenant: the tenant's id.
+            number: E.164, whose history it is; empty for none.
+            code: the customer's, whose history it is too; empty for none.
+            exten: the agent's.
+            at: seconds since 1970.
+            timeout_s: for everything, retries included.
+        """
+
 
 class Journal(Protocol):
-    """Keeps decisions, and counts calls in the history; nobody waits for it."""
+    """Keeps decisions, and counts calls in the history; nobody waits for it.
 
-    def keep(self, entry: Entry) -> None:
+    Attributes:
+        lost: how many decisions could not be kept, in this container.
+    """
+
+    lost: int
+
+    def keep(self, entry: Entry, *, timeout_s: float) -> None:
         """Keep a decision, once for each call id, and count the call in the histories.
 
         The request is on its way when this returns; whether it arrived is seen to with the next
         one, which sends it again if it didn't. Raises nothing.
-        """
 
-    def collect(self) -> None:
-        """See what became of what was sent, and send again what did not arrive. Raises nothing."""
+        Args:
+            entry: what is to be kept.
+            timeout_s: how long sending may take, a new connection included; 0 leaves it to the
+                next call.
+        """

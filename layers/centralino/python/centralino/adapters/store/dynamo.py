@@ -18,6 +18,7 @@ from centralino.ports.call_read import Read, TenantItems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from centralino.adapters.store.sender import Sender
     from centralino.adapters.store.table import Item
@@ -53,17 +54,24 @@ class DynamoCallStore:
         keys = keys_of(tenant, numbers, key_hash, caller)
         if not keys:
             return Read({}, None, complete=True)
-        payload = {"RequestItems": {self._table: {"Keys": keys}}}
+        answer = self._ask({"Keys": keys}, timeout_s)
         try:
-            answer = self._client.call("BatchGetItem", payload, timeout_s=timeout_s)
-        except AwsError as error:
-            raise RejectedError(error.code) from error
-        try:
-            items = answer["Responses"].get(self._table, ())
-            unread = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", ())
+            items, unread = self._parts(answer)
             return understand(tenant, items, unread, with_tenant=bool(key_hash))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UnavailableError("malformed") from error
+
+    def _ask(self, wanted: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        payload = {"RequestItems": {self._table: wanted}}
+        try:
+            return self._client.call("BatchGetItem", payload, timeout_s=timeout_s)
+        except AwsError as error:
+            raise RejectedError(error.code) from error
+
+    def _parts(self, answer: dict[str, Any]) -> tuple[Sequence[Item], Sequence[Item]]:
+        """Return the items that came, and the keys of those that did not."""
+        unread = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", ())
+        return answer["Responses"].get(self._table, ()), unread
 
 
 def keys_of(tenant: str, numbers: Sequence[str], key_hash: str, caller: str) -> list[Item]:
