@@ -187,11 +187,15 @@ class Desk:
             return self.env
         return SessionEnvironment(self.env, self._session())
 
-    def find_demo(self) -> Access | None:
-        """Find the local stack by its file in this folder; None if there is none."""
+    def find_demo(self, role: str = "admin") -> Access | None:
+        """Find the local stack by its file in this folder; None if there is none.
+
+        Args:
+            role: whose key to use.
+        """
         try:
             demo = json.loads((self.folder / DEMO_FILE).read_text())
-            url, tenant, key = demo["url"], demo["tenant"], demo["keys"]["admin"]
+            url, tenant, key = demo["url"], demo["tenant"], demo["keys"][role]
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return Access(url, key, f"(the local stack at {url}, tenant {tenant}: {DEMO_FILE})")
