@@ -40,6 +40,7 @@ class Tenant(NamedTuple):
         first_name: str = "",
         last_name: str = "",
         company: str = "",
+        customer_code: str = "",
     ) -> None:
         """Save a contact with these numbers, by hand."""
         contact = Contact(
@@ -48,6 +49,7 @@ class Tenant(NamedTuple):
             first_name=first_name,
             last_name=last_name,
             company=company,
+            customer_code=customer_code,
             numbers=tuple(ContactNumber(number) for number in numbers),
         )
         save_contact(self.contacts, contact, self.settings.line, now_ms=int(time.time() * 1000))

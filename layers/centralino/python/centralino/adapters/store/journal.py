@@ -159,6 +159,11 @@ class DynamoJournal:
         client.connect(timeout_s)
         self._free.append(client)
 
+    def close(self) -> None:
+        """Drop the connections; what is on its way may arrive, and nobody will look."""
+        for client in [*self._free, *(post.client for post in self._posts if post.client)]:
+            client.close()
+
     def keep(self, entry: Entry, *, timeout_s: float) -> None:
         """Keep a decision; see the port."""
         self.collect(timeout_s=timeout_s)
