@@ -12,7 +12,19 @@ import typer
 from typer.core import TyperGroup
 
 from centralino.domain.errors import CentralinoError, PayloadError
-from centralino_cli import calls, crm, importing, keys, report, settings, tenants
+from centralino_cli import (
+    agents,
+    calls,
+    crm,
+    importing,
+    keys,
+    nodes,
+    report,
+    routing,
+    schedules,
+    settings,
+    tenants,
+)
 from centralino_cli.desk import USAGE, CommandError, say
 from centralino_cli.service import ServiceError
 
@@ -57,10 +69,14 @@ app.command()(calls.lookup)
 app.command()(calls.explain)
 app.command()(calls.whoami)
 app.command("import")(importing.import_file)
+app.add_typer(agents.app, name="agents")
 app.add_typer(crm.app, name="crm")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(report.app, name="report")
+app.add_typer(nodes.app, name="nodes")
+app.add_typer(routing.app, name="routing")
+app.add_typer(schedules.app, name="schedules")
 app.add_typer(settings.app, name="settings")
 
 

@@ -29,14 +29,19 @@ MAX_BODY = 1024 * 1024
 ADMIN = ("admin",)
 MANAGERS = ("admin", "supervisor")
 # Who may use a resource, by the first word after `/v1/`. The method doesn't matter, except that
-# keys.py lets a supervisor make and revoke none but agents' keys.
+# keys.py lets a supervisor make and revoke none but agents' keys, and agents.py an agent set the
+# state of the own extension alone.
 WHO: Mapping[str, tuple[str, ...]] = {
+    "agents": ("admin", "supervisor", "agent"),
     "contacts": ADMIN,
     "erase": ADMIN,
     "explain": ADMIN,
     "export": ADMIN,
     "keys": MANAGERS,
+    "nodes": MANAGERS,
     "reports": ADMIN,
+    "routing": MANAGERS,
+    "schedules": MANAGERS,
     "settings": MANAGERS,
     "whoami": ROLES,
 }

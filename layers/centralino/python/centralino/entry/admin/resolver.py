@@ -15,12 +15,16 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from centralino.domain.errors import NotFoundError
 from centralino.entry.admin import (
+    agents,
     contacts,
     erase,
     explain,
     export,
     keys,
+    nodes,
     reports,
+    routing_options,
+    schedules,
     settings,
     whoami,
 )
@@ -41,7 +45,20 @@ resolver = APIGatewayHttpResolver(
     response_validation_error_http_code=500,
     json_body_deserializer=parse_json,
 )
-for module in (contacts, erase, explain, export, keys, reports, settings, whoami):
+for module in (
+    agents,
+    contacts,
+    erase,
+    explain,
+    export,
+    keys,
+    nodes,
+    reports,
+    routing_options,
+    schedules,
+    settings,
+    whoami,
+):
     resolver.include_router(module.router)
 
 
