@@ -183,11 +183,10 @@ class Adapter(Pbx):
         node, text, to = ask.node, plain(prompt(ask)), xml(answer_url(ask))
         wait_ms = max(1, round(1000 * node.timeout_s))
         common = f'name="{_DIGITS}" digit-timeout="{wait_ms}" input-timeout="{wait_ms}"'
-        length = node.length if node.length > 0 else 64
         # A `#` ends the code; as many digits as it has end it as well.
-        bindings = rf'<bind strip="#">~^\d{{0,{length}}}#</bind>'
+        bindings = r'<bind strip="#">~\d*#</bind>'
         if node.length > 0:
-            bindings += rf"<bind>~^\d{{{node.length}}}$</bind>"
+            bindings += rf"<bind>~\d{{{node.length}}}</bind>"
         if is_audio(text):
             verb, how = "playback", f'file="{xml(_safe(text))}"'
         elif _safe(text):

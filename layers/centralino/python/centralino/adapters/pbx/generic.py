@@ -174,7 +174,8 @@ def _check_names(options: Mapping[str, Any]) -> None:
     words = options.get("withheld", [])
     if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
         raise PayloadError("withheld", "a list of texts")
-    if not isinstance(options.get("event_name", ""), str):
+    event_name = options.get("event_name", "event")
+    if not (isinstance(event_name, str) and _NAME.fullmatch(event_name)):
         raise PayloadError("event_name", "a parameter's name")
 
 

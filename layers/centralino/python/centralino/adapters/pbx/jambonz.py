@@ -209,7 +209,7 @@ def _gather(ask: Ask) -> dict[str, Any]:
     gather: dict[str, Any] = {
         "verb": "gather",
         "input": ["digits"],
-        "actionHook": answer_url(ask),
+        "actionHook": plain(answer_url(ask)),
         "finishOnKey": "#",
         "dtmfBargein": True,
         "timeout": node.timeout_s,
