@@ -79,7 +79,7 @@ def test_a_call_goes_to_the_queue_that_the_service_names_with_the_label(
 def test_a_caller_is_asked_types_the_code_and_goes_on(office: Office, script: Script) -> None:
     script.answers = [
         go("identify:vat"),
-        {"action": "ask", "node": "vat", "prompt": "", "length": "11", "timeout": "4"},
+        {"action": "ask", "question": "1", "prompt": "", "length": "11", "timeout": "4"},
         go(label="Rossi"),
     ]
     shown = office.call_and_type(CLI, "www01234567890")
@@ -92,6 +92,7 @@ def test_a_caller_is_asked_types_the_code_and_goes_on(office: Office, script: Sc
     assert script.asked[1][1]["node"] == "vat"
     assert "digits" not in script.asked[1][1]
     assert script.asked[2][1]["digits"] == "01234567890"
+    assert script.asked[2][1]["question"] == "1"
     assert len({fields["call_id"] for _, fields in script.asked[:3]}) == 1
 
 

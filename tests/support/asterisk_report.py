@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 FILE = ROOT / ".cache" / "asterisk-report.txt"
 _STEP = re.compile(r"Executing \[(\S+?)\] (\w+)\(\"[^\"]*\", \"(.*)\"\) in new stack")
 
+_TYPED = re.compile(r"User entered '[^']*'|User entered nothing")
+
 
 class Report:
     """Collects, and writes everything down at the end."""
@@ -40,6 +42,25 @@ class Report:
         rang = f'Asterisk -> phone: INVITE after {shown.after_ms} ms, From: "{shown.name}"'
         lines = [f"carrier -> Asterisk: INVITE, {invite}", *steps[:asked], *wire, *steps[asked:]]
         self._calls.append("\n".join([*lines, f"{rang} <{shown.number}>", ""]))
+
+    def add_story(
+        self, what: str, requests: list[str], answers: list[str], log: str, shown: Shown
+    ) -> None:
+        """Note one call of a story: what was asked and answered, and where the call went.
+
+        Args:
+            what: which call it is.
+            requests: what the service was asked, oldest first.
+            answers: what it said.
+            log: what Asterisk logged in the meantime.
+            shown: what the phone showed in the end.
+        """
+        lines = [what]
+        lines += [f"  {line}" for line in _TYPED.findall(log)]
+        for request, answer in zip(requests, answers, strict=True):
+            lines += [f"  -> {request.splitlines()[0]}", f"  <- {answer}"]
+        lines.append(f'  rings at {shown.called} as "{shown.name}" <{shown.number}>')
+        self._calls.append("\n".join([*lines, ""]))
 
     def write(self, version: str) -> None:
         """Write the file that `make test-asterisk` shows."""

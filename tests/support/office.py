@@ -70,6 +70,25 @@ exten => 800888,1,Gosub(centralino-lookup,s,1(${EXTEN}))
 exten => 800999,1,Gosub(centralino-route,s,1(${EXTEN},milan))
  same => n,Goto(centralino-go,s,1)
 
+; OMniLeads' identification node as its dialplan has it (omlacd, sub-oml-module-custmer-id), with
+; Asterisk's own JSON_DECODE in the place of its JSONELEMENT: the code was typed and confirmed, the
+; answer decides. 800331 is "external interaction type 1", 800332 is type 2.
+exten => _80033[12],1,Set(CURLOPT(conntimeout)=10)
+ same => n,Set(CURLOPT(httptimeout)=10)
+ same => n,Set(CURLOPT(dnstimeout)=10)
+ same => n,Set(CURLOPT(ssl_verifypeer)=0)
+ same => n,Set(CURLOPT(useragent)=OMniLeads)
+ same => n,Set(CRMRESULT=${CURL(${OML_URL},idContact=${OML_CODE})})
+ same => n,Set(CRMSTATUS=${JSON_DECODE(CRMRESULT,status)})
+ same => n,Set(CRMCHOICE=${JSON_DECODE(CRMRESULT,destination)})
+ same => n,GotoIf($["${CRMSTATUS}" != "ok"]?notcorrect)
+ same => n,GotoIf($["${EXTEN}" = "800332"]?type2)
+ same => n,GotoIf($["${CRMCHOICE}" != "true"]?notcorrect)
+ same => n,Goto(site-phones,correct,1)
+ same => n(type2),GotoIf($["${CRMCHOICE}" = ""]?notcorrect)
+ same => n,Gosub(oml-dst-switch,s,1(${CRMCHOICE}))
+ same => n(notcorrect),Goto(site-phones,notcorrect,1)
+
 ; one phone for all that is dialled here: what it was called as tells where the call went
 [site-phones]
 exten => _[+0-9a-z].,1,Dial(PJSIP/phone/sip:${EXTEN}@${PHONE},10)
@@ -82,6 +101,9 @@ exten => s,1,Set(CALLERID(all)=${CALLER})
  same => n,Hangup()
 exten => idle,1,Answer()
  same => n,Wait(20)
+
+[oml-dst-switch]
+exten => s,1,Goto(site-phones,type${ARG1}id${ARG2},1)
 
 [from-trunk]
 exten => _[+0-9s].,1,Goto(ring,s,1)
@@ -99,6 +121,8 @@ FREEPBX_TRUNK_WITHOUT_DID = "800666"
 UNAVAILABLE = "800777"
 FREEPBX_ROUTE = "800888"
 ROUTED = "800999"
+OML_TYPE_1 = "800331"
+OML_TYPE_2 = "800332"
 DID = "+390299887766"
 
 
