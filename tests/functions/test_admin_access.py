@@ -15,6 +15,9 @@ from tests.support.admin import Desk, Reply, contact_path
 
 THEIRS = "crm:theirs"
 MARK = "Zanzibarini"
+NODE = "theirs"
+# Of acme's key of role agent, too.
+EXTEN = "21"
 # A request to each operation that would do something, if it were allowed to.
 BODIES: dict[str, Any] = {
     "create_contact": {"last_name": "Rossi"},
@@ -23,9 +26,16 @@ BODIES: dict[str, Any] = {
     "put_contact": {"last_name": "Rossi"},
     "erase_everything": {"tenant": "other"},
     "make_key": {"role": "agent"},
+    "put_node": {"codes": ["vat:IT"]},
     "put_settings": {"version": 1, "line": {"country": "DE"}},
     "patch_settings": {"line": {"country": "DE"}},
+    "put_agent": {"name": "Anna"},
+    "put_state": {"state": "busy"},
+    "put_schedule": {"open": {"mon": ["09:00-10:00"]}},
+    "patch_routing": {"keep_days": 30},
 }
+# What the other tenant has by these names, and this one hasn't.
+NAMES = {"exten": EXTEN, "name": "theirs"}
 _UNIQUE = re.compile(r"[0-9a-f]{12,32}|acme\.[\w-]{22}")
 QUERIES = {"explain": {"number": "+39024455667"}}
 
@@ -41,7 +51,9 @@ class Operation(NamedTuple):
 
     def ask(self, desk: Desk, key: str, *, contact_id: str, key_id: str) -> Reply:
         path = self.path.replace("/v1/contacts/{contact_id}", contact_path(contact_id))
-        path = path.replace("{key_id}", key_id)
+        path = path.replace("{key_id}", key_id).replace("{name}", NODE)
+        for name, value in NAMES.items():
+            path = path.replace(f"{{{name}}}", value)
         body, query = BODIES.get(self.id), QUERIES.get(self.id)
         return desk.ask(self.method, path, body, key=key, query=query)
 
@@ -65,7 +77,7 @@ with_key = pytest.mark.parametrize("operation", WITH_KEY, ids=lambda operation: 
 
 @pytest.fixture
 def desk() -> Desk:
-    """Two tenants, of which `other` has a contact, settings and keys worth stealing."""
+    """Two tenants, of which `other` has a contact, a node, settings and keys worth stealing."""
     desk = Desk()
     desk.add(
         key=desk.keys["other"]["admin"],
@@ -73,6 +85,12 @@ def desk() -> Desk:
         last_name=MARK,
         numbers=[{"number": "+39024455667"}],
     )
+    other = desk.keys["other"]["admin"]
+    for path, body in (
+        ("/v1/schedules/theirs", {"on_holidays": ["09:00-10:00"]}),
+        (f"/v1/agents/{EXTEN}", {"name": MARK}),
+    ):
+        assert desk.ask("PUT", path, body, key=other).status == 201
     return desk
 
 
