@@ -58,6 +58,20 @@ _SAME = {
 _CHAINS = {"subexpression", "index_expression", "pipe"}
 
 
+class Part(NamedTuple):
+    """One of what `&&` joins in a condition.
+
+    Attributes:
+        start: where it begins.
+        text: as it was written.
+        node: the same, packed.
+    """
+
+    start: int
+    text: str
+    node: Node
+
+
 class Guard(NamedTuple):
     """A part of a condition that is true if and only if a fact is, or has, one of some texts.
 
@@ -100,23 +114,43 @@ def compile_condition(text: str, field: str, facts: Shape) -> Condition:
         PayloadError: it doesn't parse, names an unknown fact, can only fail, or could take long;
             with the column where that can be told, counted from 1.
     """
-    if not text.strip():
-        return Condition((), (), (), ())
-    if len(text) > MAX_LENGTH:
-        raise PayloadError(field, f"at most {MAX_LENGTH} characters")
-    parts, packed, guards, doubts = [], [], [], []
-    for place, (start, part) in enumerate(_parts(text, field)):
-        node = _pack(_parse(part, field, start), field)
-        reader = Reader(field, Places(text, start), facts)
-        reader.check(node)
-        parts.append(part.strip())
-        packed.append(node)
+    parts = pack_condition(text, field)
+    guards, doubts = [], []
+    for place, part in enumerate(parts):
+        reader = Reader(field, Places(text, part.start), facts)
+        reader.check(part.node)
         doubts += reader.doubts
-        found = _guard(node, facts)
+        found = _guard(part.node, facts)
         if found:
             guards.append(Guard(place, *found))
-    _check_cost(packed, field)
-    return Condition(tuple(parts), tuple(packed), tuple(guards), tuple(doubts))
+    return Condition(
+        tuple(part.text for part in parts),
+        tuple(part.node for part in parts),
+        tuple(guards),
+        tuple(doubts),
+    )
+
+
+def pack_condition(text: str, field: str) -> tuple[Part, ...]:
+    """Take a condition apart and pack it, whatever it says of the facts.
+
+    Args:
+        text: JMESPath; empty for what always holds.
+        field: how the caller spells its place, for errors.
+
+    Raises:
+        PayloadError: it doesn't parse, or could take long.
+    """
+    if not text.strip():
+        return ()
+    if len(text) > MAX_LENGTH:
+        raise PayloadError(field, f"at most {MAX_LENGTH} characters")
+    parts = tuple(
+        Part(start, part.strip(), _pack(_parse(part, field, start), field))
+        for start, part in _parts(text, field)
+    )
+    _check_cost([part.node for part in parts], field)
+    return parts
 
 
 class Places:

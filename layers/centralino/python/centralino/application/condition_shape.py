@@ -107,6 +107,9 @@ class Reader:
         return self._refused(f"{at}a fact, and {path} is none; {there}")
 
     def _chain(self, node: Node, current: Shape) -> Shape:
+        if node[1][0] == "not":
+            # The package takes `!a.b` for `(!a).b`, which nobody can mean.
+            raise self._refused("parentheses behind !, as !(caller.valid)")
         for part in node[1:]:
             current = self._shape(part, current)
         return current
