@@ -15,7 +15,6 @@ from tests.support.admin import Desk, Reply, contact_path
 
 THEIRS = "crm:theirs"
 MARK = "Zanzibarini"
-NODE = "theirs"
 # Of acme's key of role agent, too.
 EXTEN = "21"
 # A request to each operation that would do something, if it were allowed to.
@@ -51,7 +50,7 @@ class Operation(NamedTuple):
 
     def ask(self, desk: Desk, key: str, *, contact_id: str, key_id: str) -> Reply:
         path = self.path.replace("/v1/contacts/{contact_id}", contact_path(contact_id))
-        path = path.replace("{key_id}", key_id).replace("{name}", NODE)
+        path = path.replace("{key_id}", key_id)
         for name, value in NAMES.items():
             path = path.replace(f"{{{name}}}", value)
         body, query = BODIES.get(self.id), QUERIES.get(self.id)
@@ -88,6 +87,7 @@ def desk() -> Desk:
     other = desk.keys["other"]["admin"]
     for path, body in (
         ("/v1/schedules/theirs", {"on_holidays": ["09:00-10:00"]}),
+        ("/v1/nodes/theirs", {"prompt": MARK}),
         (f"/v1/agents/{EXTEN}", {"name": MARK}),
     ):
         assert desk.ask("PUT", path, body, key=other).status == 201
