@@ -60,8 +60,8 @@ class CommandLine:
         self.around: dict[str, Any] = {}
         self._dynamodb = dynamodb or (lambda _env: self.office.dynamo)
 
-    def run(self, *words: object) -> Outcome:
-        """Type a command and wait for its end."""
+    def run(self, *words: object, piped: str = "") -> Outcome:
+        """Type a command and wait for its end; `piped` is what it reads from stdin."""
         desk = Desk(
             self.env,
             self.folder,
@@ -71,7 +71,7 @@ class CommandLine:
             now=self.office.clock,
             **{"sleep": self.pauses.append, **self.around},
         )
-        result = CliRunner().invoke(app, [str(word) for word in words], obj=desk)
+        result = CliRunner().invoke(app, [str(word) for word in words], obj=desk, input=piped)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Outcome(result.exit_code, result.stdout, result.stderr)

@@ -19,6 +19,7 @@ from centralino_cli import (
     importing,
     keys,
     nodes,
+    pbx,
     report,
     routing,
     schedules,
@@ -73,8 +74,9 @@ app.add_typer(agents.app, name="agents")
 app.add_typer(crm.app, name="crm")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
-app.add_typer(report.app, name="report")
 app.add_typer(nodes.app, name="nodes")
+app.add_typer(pbx.app, name="pbx")
+app.add_typer(report.app, name="report")
 app.add_typer(routing.app, name="routing")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(settings.app, name="settings")
