@@ -18,6 +18,7 @@ from centralino.application.compile_nodes import (
 from centralino.domain.customer import STATUSES
 from centralino.entry.admin.models import Model, Printable
 
+_NAME = "^[a-z0-9-]{1,20}$"
 Kind = Annotated[
     Printable,
     StringConstraints(max_length=220, pattern="^(any|vat(:[A-Z]{2})?|tax:IT|pattern:.+)$"),
@@ -30,8 +31,12 @@ Prompt = Annotated[Printable, StringConstraints(max_length=MAX_PROMPT)]
 NodeNamePath = Annotated[
     str,
     BeforeValidator(unquote),
-    StringConstraints(pattern="^[a-z0-9-]{1,20}$"),
-    Path(description="What URLs and rules call it", examples=["vat"]),
+    StringConstraints(pattern=_NAME),
+    Path(
+        description="What URLs and rules call it",
+        examples=["vat"],
+        json_schema_extra={"pattern": _NAME},
+    ),
 ]
 
 
