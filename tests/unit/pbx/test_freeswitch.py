@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 import pytest
+from defusedxml.ElementTree import fromstring
 
 from centralino.adapters.pbx.freeswitch import Adapter
 from centralino.domain.destination import CONTINUE, Destination
+from centralino.entry.request import Request
+from centralino.entry.route import read_address
 from centralino.ports.pbx import Ask, Asked, Pbx, Told
 from tests.support.pbx import FORM, ask_url, form_body, leaves, read_strictly, received
 from tests.support.pbx.contract import (
@@ -26,6 +30,7 @@ from tests.support.pbx.contract import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+ROOT = Path(__file__).parents[3]
 EXTENS = frozenset(
     {"queue", "schedule", "ivr", "extension", "survey", "custom", "agent", "closing", "external"}
 ) | {"whatsapp"}
@@ -170,3 +175,17 @@ def test_cidlookup_gets_a_name_without_a_line_end() -> None:
     pbx = Adapter({}, {})
     reply = pbx.reply(asked, pbx.read(asked), Told("Rossi ${x}\n"))
     assert (reply.body, reply.content_type) == ("Rossi x", "text/plain; charset=utf-8")
+
+
+CONFIGURATION = sorted((ROOT / "integrations" / "freeswitch").glob("*.xml"))
+
+
+@pytest.mark.parametrize("path", CONFIGURATION, ids=lambda path: path.name)
+def test_the_shipped_files_are_well_formed_and_their_urls_lead_to_us(path: Path) -> None:
+    text = path.read_text()
+    fromstring(text)
+    for url in re.findall(r"https://centralino\.example(/v1/k/[^\"}?]+)", text):
+        request = Request({"rawPath": url})
+        assert request.path_key()
+        if request.segments != ["v1", "lookup"]:
+            assert read_address(request).provider == "freeswitch"

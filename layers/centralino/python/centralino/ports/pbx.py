@@ -303,16 +303,23 @@ class Pbx:
 
 
 def node_url(asked: Asked, slug: str, node: str) -> str:
-    """Return the URL of an identify node, with the key and the query of the request.
+    """Return the URL of an identify node, with the request's key and its query.
+
+    What answered an earlier question is left out.
 
     Args:
         asked: a request to `/v1/pbx/{slug}/...`.
         slug: the provider's.
         node: the node's name.
     """
-    path, question, query = asked.url.partition("?")
+    path, _, query = asked.url.partition("?")
     place = f"/pbx/{slug}/"
-    return f"{path.partition(place)[0]}{place}identify/{node}{question}{query}"
+    kept = "&".join(
+        pair
+        for pair in query.split("&")
+        if pair.partition("=")[0] not in {"", "question", "digits"}
+    )
+    return f"{path.partition(place)[0]}{place}identify/{node}{'?' if kept else ''}{kept}"
 
 
 def answer_url(ask: Ask) -> str:
