@@ -28,6 +28,10 @@ api = AdminApi(
         bootstrap.quality_store,
         bootstrap.agent_store,
         bootstrap.routing_store,
+        bootstrap.customer_store,
+        bootstrap.trace_store,
+        lambda _tenant: bootstrap.secrets,
+        lambda _tenant: bootstrap.route_store(),
     ),
 )
 

@@ -6,12 +6,15 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
+from centralino.adapters.secrets import KeptSecrets
 from centralino.adapters.store.agents import DynamoAgentStore
 from centralino.adapters.store.contacts import DynamoContactStore
+from centralino.adapters.store.customers import DynamoCustomerStore
 from centralino.adapters.store.dynamo import DynamoCallStore
 from centralino.adapters.store.quality import DynamoQualityStore
 from centralino.adapters.store.routing import DynamoRoutingStore
 from centralino.adapters.store.tenants import DynamoTenantStore
+from centralino.adapters.store.traces import DynamoTraceStore
 from centralino.application.create_key import create_key
 from centralino.application.create_tenant import create_tenant
 from centralino.domain.errors import UnavailableError
@@ -26,7 +29,7 @@ from tests.support.memory_dynamo import MemoryDynamo
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from centralino.adapters.store.sender import Sender
+    from centralino.adapters.store.sender import TextSender
 
 TABLE = "centralino"
 ORIGIN = "https://crm.acme.example"
@@ -66,7 +69,7 @@ class BreakableDynamo(MemoryDynamo):
     fault: Exception = UnavailableError("timeout")
 
     def call(
-        self, operation: str, payload: Mapping[str, Any], *, timeout_s: float
+        self, operation: str, payload: Mapping[str, Any] | str, *, timeout_s: float
     ) -> dict[str, Any]:
         self.breaks_in -= 1
         if self.breaks_in == -1:
@@ -84,7 +87,7 @@ class Rivals(MemoryDynamo):
     faster: Callable[[], object] | None = None
 
     def call(
-        self, operation: str, payload: Mapping[str, Any], *, timeout_s: float
+        self, operation: str, payload: Mapping[str, Any] | str, *, timeout_s: float
     ) -> dict[str, Any]:
         if operation == "TransactWriteItems" and self.faster:
             faster, self.faster = self.faster, None
@@ -104,20 +107,31 @@ class Desk:
         clock: stands still until it is told to move.
         dynamo: what is stored in memory, and faults on demand.
         keys: tenant -> role -> key.
+        secrets: name -> secrets, of every tenant.
     """
 
     def __init__(
-        self, cache_s: float = 0, *, client: Sender | None = None, table: str = TABLE
+        self, cache_s: float = 0, *, client: TextSender | None = None, table: str = TABLE
     ) -> None:
         self.clock = DeskClock()
         self.dynamo = BreakableDynamo(TABLE)
         self._client = client or self.dynamo
         self._table = table
         self.keys: dict[str, dict[str, str]] = {}
+        self.secrets: dict[str, Mapping[str, object]] = {}
         self.api = AdminApi(
             Door(self.call_store(), self.clock, cache_s, read_s=3.0),
             self.call_store(),
-            Stores(self.contacts, self.tenants, self.quality, self.agents, self.routing),
+            Stores(
+                self.contacts,
+                self.tenants,
+                self.quality,
+                self.agents,
+                self.routing,
+                self.customers,
+                self.traces,
+                lambda _tenant: lambda: KeptSecrets(self._secrets, now=self.clock),
+            ),
         )
         for tenant in ("acme", "other"):
             self.add_tenant(tenant)
@@ -150,6 +164,19 @@ class Desk:
             self._client, self._table, tenant, now=self.clock, pause=lambda _seconds: None
         )
 
+    def customers(self, tenant: str = "acme") -> DynamoCustomerStore:
+        return DynamoCustomerStore(
+            self._client, self._table, tenant, now=self.clock, pause=lambda _seconds: None
+        )
+
+    def traces(self, tenant: str = "acme") -> DynamoTraceStore:
+        return DynamoTraceStore(
+            self._client, self._table, tenant, now=self.clock, pause=lambda _seconds: None
+        )
+
+    def _secrets(self, name: str, _timeout_s: float) -> Mapping[str, object] | None:
+        return self.secrets.get(name)
+
     def add_tenant(self, tenant: str) -> None:
         store = self.tenants(tenant)
         line = Line(country="IT", area_code="02")
@@ -157,7 +184,9 @@ class Desk:
         self.keys[tenant] = {"admin": create_tenant(store, settings, now_s=self.clock.now)}
         for role in ROLES:
             if role != "admin":
-                self.keys[tenant][role] = create_key(store, role, now_s=self.clock.now).text
+                exten = "21" if role == "agent" else ""
+                made = create_key(store, role, now_s=self.clock.now, exten=exten)
+                self.keys[tenant][role] = made.text
 
     def ask(
         self,

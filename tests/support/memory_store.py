@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from centralino.adapters.store.agents import DynamoAgentStore
 from centralino.adapters.store.contacts import DynamoContactStore
+from centralino.adapters.store.customers import DynamoCustomerStore
 from centralino.adapters.store.dynamo import DynamoCallStore
+from centralino.adapters.store.routing import DynamoRoutingStore
 from centralino.adapters.store.tenants import DynamoTenantStore
+from centralino.adapters.store.traces import DynamoTraceStore
 from centralino.domain.keys import ROLES, ApiKey, hash_key, new_key
 from centralino.domain.settings import Settings
 from tests.support.memory_dynamo import MemoryDynamo
 
 if TYPE_CHECKING:
-    from centralino.adapters.store.sender import Sender
+    from centralino.adapters.store.sender import TextSender
 
 NOW_S = 1_795_000_000.0
 
@@ -32,7 +36,7 @@ class Stores:
         calls: the call path's store.
     """
 
-    def __init__(self, client: Sender, table: str) -> None:
+    def __init__(self, client: TextSender, table: str) -> None:
         self.client = client
         self.table = table
         self.now_s = NOW_S
@@ -46,6 +50,26 @@ class Stores:
 
     def tenants(self, tenant: str) -> DynamoTenantStore:
         return DynamoTenantStore(
+            self.client, self.table, tenant, now=lambda: self.now_s, pause=self.pauses.append
+        )
+
+    def customers(self, tenant: str) -> DynamoCustomerStore:
+        return DynamoCustomerStore(
+            self.client, self.table, tenant, now=lambda: self.now_s, pause=self.pauses.append
+        )
+
+    def traces(self, tenant: str) -> DynamoTraceStore:
+        return DynamoTraceStore(
+            self.client, self.table, tenant, now=lambda: self.now_s, pause=self.pauses.append
+        )
+
+    def agents(self, tenant: str) -> DynamoAgentStore:
+        return DynamoAgentStore(
+            self.client, self.table, tenant, now=lambda: self.now_s, pause=self.pauses.append
+        )
+
+    def routing(self, tenant: str) -> DynamoRoutingStore:
+        return DynamoRoutingStore(
             self.client, self.table, tenant, now=lambda: self.now_s, pause=self.pauses.append
         )
 

@@ -14,9 +14,9 @@ from centralino.application.create_key import create_key
 from centralino.application.create_tenant import create_tenant
 from centralino.application.delete_contact import delete_contact
 from centralino.application.erase_person import erase_person
-from centralino.application.erase_tenant import GRACE_S, erase_tenant
+from centralino.application.erase_tenant import GRACE_S, Purged, erase_tenant
 from centralino.application.export_person import export_person
-from centralino.application.export_tenant import export_tenant
+from centralino.application.export_tenant import Exported, export_tenant
 from centralino.application.list_contacts import list_contacts
 from centralino.application.list_holders import list_holders
 from centralino.application.list_keys import list_keys, listed_key
@@ -69,6 +69,27 @@ def caller(stores: MemoryStores, number: str = NUMBER) -> Holder | None:
     return card.holders[0] if card else None
 
 
+def erased(stores: MemoryStores, contact_id: str) -> bool:
+    customers, traces = stores.customers("acme"), stores.traces("acme")
+    contacts = stores.contacts("acme")
+    return erase_person(contacts, customers, traces, contact_id, who="admin", now_ms=NOW_MS)
+
+
+def all_of(stores: MemoryStores, tenant: str = "acme") -> tuple[Purged, ...]:
+    return (stores.contacts(tenant), stores.customers(tenant), stores.traces(tenant))
+
+
+def exported(stores: MemoryStores, tenant: str = "acme") -> Exported:
+    return Exported(
+        stores.tenants(tenant),
+        stores.contacts(tenant),
+        stores.customers(tenant),
+        stores.traces(tenant),
+        stores.routing(tenant),
+        stores.agents(tenant),
+    )
+
+
 def test_a_contact_saved_by_hand_is_named_when_it_calls(stores: MemoryStores) -> None:
     saved = save_contact(
         stores.contacts("acme"), person("api:1", 0, "02 44556677"), LINE, now_ms=NOW_MS
@@ -94,7 +115,7 @@ def test_an_edit_by_hand_follows_a_version_from_the_future(stores: MemoryStores)
 def test_an_edit_by_hand_of_an_erased_contact_is_told_why_it_fails(stores: MemoryStores) -> None:
     contacts = stores.contacts("acme")
     save_contact(contacts, person(), LINE, now_ms=NOW_MS)
-    assert erase_person(contacts, "api:1")
+    assert erased(stores, "api:1")
     for new in (False, True):
         with pytest.raises(ConflictError, match="erased"):
             save_contact(contacts, person(), LINE, now_ms=NOW_MS + 1, new=new)
@@ -232,7 +253,8 @@ def test_a_persons_export_holds_the_contact_and_every_card(stores: MemoryStores)
         save_contact(contacts, person(f"api:{n}", n + 1), LINE, now_ms=NOW_MS)
     it = person("api:x", 1, NUMBER, "+39 06 123456", "ring me", last_name="De Luca")
     save_contact(contacts, it, LINE, now_ms=NOW_MS)
-    exported = json.loads(json.dumps(export_person(contacts, "api:x")))
+    own = (stores.customers("acme"), stores.traces("acme"))
+    exported = json.loads(json.dumps(export_person(contacts, *own, "api:x")))
     assert exported["contact"]["last_name"] == "De Luca"
     assert [number["number"] for number in exported["contact"]["numbers"]] == [
         NUMBER, "+39 06 123456", "ring me",
@@ -240,7 +262,7 @@ def test_a_persons_export_holds_the_contact_and_every_card(stores: MemoryStores)
     assert exported["cards"].keys() == {NUMBER, "+3906123456"}
     assert {card["name"] for card in exported["cards"].values()} == {"Mario De Luca"}
     with pytest.raises(NotFoundError):
-        export_person(contacts, "api:nobody")
+        export_person(contacts, *own, "api:nobody")
 
 
 def test_a_tenants_export_holds_everything_but_what_is_stored_of_secrets(
@@ -252,7 +274,7 @@ def test_a_tenants_export_holds_everything_but_what_is_stored_of_secrets(
     records: list[dict[str, Any]] = []
     cursor = ""
     while True:
-        page = export_tenant(tenants, contacts, cursor=cursor, limit=10)
+        page = export_tenant(exported(stores), cursor=cursor, limit=10)
         records += page.records
         cursor = page.cursor
         if not cursor:
@@ -265,7 +287,7 @@ def test_a_tenants_export_holds_everything_but_what_is_stored_of_secrets(
     }
     assert not [listed for listed in list_keys(tenants) if listed.key.hash in text]
     with pytest.raises(NotFoundError):
-        export_tenant(stores.tenants("bell"), stores.contacts("bell"))
+        export_tenant(exported(stores, "bell"))
 
 
 def test_an_erased_person_does_not_call_any_more_and_no_event_brings_them_back(
@@ -273,8 +295,8 @@ def test_an_erased_person_does_not_call_any_more_and_no_event_brings_them_back(
 ) -> None:
     contacts = stores.contacts("acme")
     save_contact(contacts, person("crm:1", 1, last_name="Marcondiro"), LINE, now_ms=NOW_MS)
-    assert erase_person(contacts, "crm:1")
-    assert not erase_person(contacts, "crm:1")
+    assert erased(stores, "crm:1")
+    assert not erased(stores, "crm:1")
     late = save_contact(contacts, person("crm:1", NOW_MS + 10**9), LINE, now_ms=NOW_MS)
     assert late.outcome == "stale"
     assert "marcondiro" not in json.dumps(stores.dynamo.all_items()).lower()
@@ -287,22 +309,22 @@ def test_an_erased_tenant_leaves_the_word_that_its_id_is_taken_and_nothing_else(
     contacts, tenants = stores.contacts("acme"), stores.tenants("acme")
     for n in range(12):
         save_contact(contacts, person(f"api:{n}", 1), LINE, now_ms=NOW_MS)
-    erase_person(contacts, "api:3")
-    first = erase_tenant(tenants, contacts, now_s=NOW_S, limit=5)
+    erased(stores, "api:3")
+    first = erase_tenant(tenants, all_of(stores), now_s=NOW_S, limit=5)
     assert (first.removed, first.done, first.again_at) == (5, False, int(NOW_S) + GRACE_S)
     assert tenants.settings() is None
     # A writer that was let in before goes on for a while.
     save_contact(contacts, person("api:99", 1), LINE, now_ms=NOW_MS)
     removed = [first.removed]
     while removed[-1]:
-        removed.append(erase_tenant(tenants, contacts, now_s=NOW_S + 1, limit=5).removed)
+        removed.append(erase_tenant(tenants, all_of(stores), now_s=NOW_S + 1, limit=5).removed)
     assert sum(removed) == 13
-    assert not erase_tenant(tenants, contacts, now_s=NOW_S + GRACE_S - 1).done
-    assert erase_tenant(tenants, contacts, now_s=NOW_S + GRACE_S).done
+    assert not erase_tenant(tenants, all_of(stores), now_s=NOW_S + GRACE_S - 1).done
+    assert erase_tenant(tenants, all_of(stores), now_s=NOW_S + GRACE_S).done
     [left] = stores.dynamo.all_items()
     assert left.keys() == {"pk", "sk", "type", "sv", "closed_at", "expires_at"}
     with pytest.raises(NotFoundError):
-        erase_tenant(stores.tenants("bell"), stores.contacts("bell"), now_s=NOW_S)
+        erase_tenant(stores.tenants("bell"), all_of(stores, "bell"), now_s=NOW_S)
 
 
 def test_a_new_tenants_key_opens_it(stores: MemoryStores) -> None:

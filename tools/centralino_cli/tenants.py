@@ -8,9 +8,12 @@ import typer
 
 from centralino.adapters.store.connections import DynamoConnectionStore
 from centralino.adapters.store.contacts import DynamoContactStore
+from centralino.adapters.store.customers import DynamoCustomerStore
 from centralino.adapters.store.tenants import DynamoTenantStore
+from centralino.adapters.store.traces import DynamoTraceStore
 from centralino.application.create_tenant import create_tenant
 from centralino.application.erase_tenant import erase_tenant
+from centralino.application.registration_secret import PLACE
 from centralino.domain.settings import CLI_FORMATS, Line, Settings
 from centralino.ports.tokens import token_of
 from centralino_cli.crm import find_keeper, known_crms
@@ -99,7 +102,10 @@ def erase(  # noqa: PLR0913, PLR0917 - options
     _remove_secrets(desk, place, tenant, connected=bool(connected))
     _remove_files(desk, bucket, tenant)
     removed = 0
-    while (part := erase_tenant(tenants, contacts, now_s=desk.now())).removed:
+    customers = DynamoCustomerStore(client, name, tenant, now=desk.now)
+    traces = DynamoTraceStore(client, name, tenant, now=desk.now)
+    stores = (contacts, customers, traces)
+    while (part := erase_tenant(tenants, stores, now_s=desk.now())).removed:
         removed += part.removed
     if as_json:
         print_json({"tenant": tenant, "removed": removed, "done": part.done})
@@ -131,3 +137,4 @@ def _remove_secrets(desk: Desk, place: str, tenant: str, *, connected: bool) -> 
     for provider in known_crms():
         keeper.remove(tenant, token_of(provider))
         keeper.remove(tenant, provider)
+    keeper.remove(tenant, PLACE)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from centralino.ports.callers import CallerStore
     from centralino.ports.connections import ConnectionList, ConnectionStore
     from centralino.ports.crm import Crm
-    from centralino.ports.customers import Learner
+    from centralino.ports.customers import CustomerStore, Learner
     from centralino.ports.live_search import LiveSearch
     from centralino.ports.objects import Objects
     from centralino.ports.pbx import Pbx
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from centralino.ports.secrets import Secrets
     from centralino.ports.store import ContactStore, TenantStore
     from centralino.ports.tokens import TokenCache
+    from centralino.ports.traces import TraceStore
     from centralino.ports.web import Web
 
 # Long enough for a handshake inside the region, too short to eat a call's time at a cold start.
@@ -206,6 +207,28 @@ def routing_store(tenant: str) -> RoutingStore:
     from centralino.adapters.store.routing import DynamoRoutingStore  # noqa: PLC0415
 
     return DynamoRoutingStore(_dynamodb(), table_name(), tenant)
+
+
+def customer_store(tenant: str) -> CustomerStore:
+    """Build the store of one tenant's customers and learned numbers.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+    from centralino.adapters.store.customers import DynamoCustomerStore  # noqa: PLC0415
+
+    return DynamoCustomerStore(_dynamodb(), table_name(), tenant)
+
+
+def trace_store(tenant: str) -> TraceStore:
+    """Build the store of what calls left behind at one tenant.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+    from centralino.adapters.store.traces import DynamoTraceStore  # noqa: PLC0415
+
+    return DynamoTraceStore(_dynamodb(), table_name(), tenant)
 
 
 def connection_list() -> ConnectionList:

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Any
 from centralino.application.contact_record import contact_record
 from centralino.application.list_holders import list_holders
 from centralino.application.read_contact import read_contact
+from centralino.application.trace_records import decision_record
 
 if TYPE_CHECKING:
+    from centralino.ports.customers import CustomerStore
     from centralino.ports.store import ContactStore
+    from centralino.ports.traces import TraceStore
 
 
-def export_person(store: ContactStore, contact_id: str) -> dict[str, Any]:
-    """Return the contact, and what the card of each of its numbers keeps of it, as plain JSON.
+def export_person(
+    store: ContactStore, customers: CustomerStore, traces: TraceStore, contact_id: str
+) -> dict[str, Any]:
+    """Return a contact and all that is kept by its numbers, as plain JSON.
+
+    That is what the card of each shows of the contact, the customers that it was learned to be,
+    earlier calls from it, and what was decided of these.
 
     Raises:
         NotFoundError: there is no such contact.
@@ -26,4 +34,13 @@ def export_person(store: ContactStore, contact_id: str) -> dict[str, Any]:
         for holder in list_holders(store, number)
         if holder.id == contact_id
     }
-    return {"type": "person", "contact": contact_record(contact), "cards": cards}
+    own = [number for number in numbers if not number.endswith("*")]
+    left = traces.of(own)
+    return {
+        "type": "person",
+        "contact": contact_record(contact),
+        "cards": cards,
+        "learned": [one._asdict() for number in own for one in customers.learned_by(number)],
+        "histories": {number: known._asdict() for number, known in left.histories.items()},
+        "decisions": [decision_record(kept) for kept in left.decisions],
+    }

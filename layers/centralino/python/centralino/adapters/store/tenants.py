@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # As long as a point-in-time recovery could bring the data back.
 CLOSED_S = 35 * 86_400
 ATTEMPTS = 8
+# What is stored beside the settings: connections, agents, routing and its rules.
+BESIDE = ("CRM#", "AGENTS", "ROUTING", "RULES#")
 
 
 class DynamoTenantStore(OneTenant):
@@ -131,8 +133,9 @@ class DynamoTenantStore(OneTenant):
         # Nobody can add a key or a connection from here on.
         for item in self._key_items():
             self.remove_key(item["sk"]["S"].partition("#")[2])
-        for item in self._items("CRM#"):
-            self._write([{"Delete": {"TableName": self._table, "Key": _key_of(item)}}])
+        for prefix in BESIDE:
+            for item in self._items(prefix):
+                self._write([{"Delete": {"TableName": self._table, "Key": _key_of(item)}}])
         payload = {
             "TableName": self._table,
             "Key": tenant_key(self.tenant),

@@ -33,14 +33,20 @@ MANAGERS = ("admin", "supervisor")
 # state of the own extension alone.
 WHO: Mapping[str, tuple[str, ...]] = {
     "agents": ("admin", "supervisor", "agent"),
+    "associations": MANAGERS,
     "contacts": ADMIN,
+    "customers": MANAGERS,
+    "decisions": MANAGERS,
     "erase": ADMIN,
     "explain": ADMIN,
     "export": ADMIN,
     "keys": MANAGERS,
     "nodes": MANAGERS,
+    "registrations": ("crm",),
     "reports": ADMIN,
+    "route": MANAGERS,
     "routing": MANAGERS,
+    "rules": MANAGERS,
     "schedules": MANAGERS,
     "settings": MANAGERS,
     "whoami": ROLES,
@@ -139,7 +145,10 @@ def _clean_event(request: Request) -> dict[str, Any]:
         "rawQueryString": urlencode(query),
         "queryStringParameters": query,
         "headers": {**request.headers, "content-type": "application/json"},
-        "requestContext": {"stage": "$default", "http": {"method": request.method, "path": path}},
+        "requestContext": {
+            "stage": "$default",
+            "http": {"method": request.method, "path": path, "sourceIp": request.source_ip},
+        },
         "body": body,
         "isBase64Encoded": False,
     }

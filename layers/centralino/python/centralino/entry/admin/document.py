@@ -15,6 +15,7 @@ from centralino.entry.admin.api import OPEN, WHO
 from centralino.entry.admin.models import Problem
 from centralino.entry.admin.problems import PROBLEM_JSON
 from centralino.entry.admin.resolver import resolver
+from centralino.entry.admin.route_document import route_paths
 from centralino.entry.admin.session import ALSO
 from centralino.entry.lookup import FORMATS, NUMBER_FIELDS
 from centralino.entry.receive import MAX_BODY
@@ -51,11 +52,14 @@ _ERRORS = {
     405: ("NoSuchMethod", "There is something at this path, but not for this method"),
     409: ("Conflict", "Somebody else changed it first, or it is already there"),
     413: ("TooLarge", "The request is over a limit as a whole"),
+    429: ("TooMany", "Too many requests of this kind in a short time"),
     500: ("Broken", "Something broke here; it is logged"),
     503: ("Unavailable", "The store does not answer, or asks to slow down; try again"),
 }
 _READ_ERRORS: tuple[int, ...] = (400, 401, 403, 404, 405, 413, 500, 503)
 _WRITE_ERRORS: tuple[int, ...] = (400, 401, 403, 404, 405, 409, 413, 500, 503)
+# What is counted, and refused when there is too much of it in a minute.
+LIMITED = ("registrations",)
 # Health needs no key and answers its own 503.
 _OPEN_ERRORS: tuple[int, ...] = (400, 404, 405, 413, 500)
 
@@ -73,6 +77,7 @@ def build_document() -> dict[str, Any]:
             operation["description"] = told[path, method]
             _complete(operation, resource, method)
     document["paths"]["/v1/lookup"] = {"get": _lookup("get"), "post": _lookup("post")}
+    document["paths"] |= route_paths([*_IN_HEADERS, {"url": []}], _ref)
     document["paths"]["/v1/crm/{provider}"] = {"post": _webhook()}
     document["paths"]["/v1/crm/{provider}/{event}"] = {"post": _webhook("event")}
     document["paths"] = dict(sorted(document["paths"].items()))
@@ -107,6 +112,8 @@ def _complete(operation: dict[str, Any], resource: str, method: str) -> None:
         operation["security"] = []
     else:
         codes = _READ_ERRORS if method == "get" else _WRITE_ERRORS
+        if resource in LIMITED:
+            codes = (*codes, 429)
         operation["security"] = _IN_HEADERS
         roles = WHO[resource]
         if set(roles) >= {"pbx", "crm"}:
@@ -133,7 +140,9 @@ def _error(status: int, about: str) -> dict[str, Any]:
         "description": about,
         "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
-    header = {401: "www-authenticate", 405: "allow", 503: "retry-after"}.get(status)
+    header = {401: "www-authenticate", 405: "allow", 429: "retry-after", 503: "retry-after"}.get(
+        status
+    )
     if header:
         response["headers"] = {header: {"schema": {"type": "string"}}}
     return response

@@ -4,10 +4,11 @@
 from aws_lambda_powertools.event_handler import Response
 
 from centralino.application.erase_person import erase_person
-from centralino.application.erase_tenant import erase_tenant
+from centralino.application.erase_tenant import erase_tenant, purge_some
 from centralino.application.list_holders import list_holders
 from centralino.domain.errors import ConflictError, NotFoundError, PayloadError
 from centralino.entry.admin.contacts import number_key
+from centralino.entry.admin.customers import who_of
 from centralino.entry.admin.models import (
     ContactIdPath,
     Erased,
@@ -16,7 +17,7 @@ from centralino.entry.admin.models import (
     TenantErasure,
     moment,
 )
-from centralino.entry.admin.session import ALSO, new_router, session_of
+from centralino.entry.admin.session import ALSO, Session, new_router, session_of
 
 router = new_router()
 
@@ -28,9 +29,10 @@ ERASE_FOR_S = 20.0
 def erase_contact(contact_id: ContactIdPath) -> Erased:
     """Remove everything that is kept of a contact; no late event brings it back.
 
+    With it goes what its numbers were learned to be, and what calls from them left behind.
     The id stays taken for 30 days. Backups forget it after 35.
     """
-    if not erase_person(session_of(router).contacts, contact_id):
+    if not _erase(session_of(router), contact_id):
         raise NotFoundError("there is no such contact")
     return Erased(contact_ids=[contact_id])
 
@@ -52,7 +54,7 @@ def erase_number(body: EraseNumberIn) -> Erased:
         raise ConflictError(
             f"{len(there)} contacts have this number: name those to erase in contact_ids"
         )
-    return Erased(contact_ids=[id_ for id_ in chosen if erase_person(session.contacts, id_)])
+    return Erased(contact_ids=[id_ for id_ in chosen if _erase(session, id_)])
 
 
 @router.post(
@@ -62,7 +64,7 @@ def erase_number(body: EraseNumberIn) -> Erased:
     openapi_extensions={ALSO: {"202": "Contacts are left: send it again"}},
 )
 def erase_everything(body: EraseTenantIn) -> Response[TenantErasure]:
-    """Erase the whole tenant: contacts, settings, keys. There is no way back.
+    """Erase the whole tenant: contacts, customers, calls, settings, keys. There is no way back.
 
     The body repeats the tenant's id. As long as contacts are left the answer is 202 and `closed`
     is false: send the request again, with the same key, until it is true; then keys and settings
@@ -76,13 +78,25 @@ def erase_everything(body: EraseTenantIn) -> Response[TenantErasure]:
     until = session.now() + ERASE_FOR_S
     removed = 0
     # Contacts first, the key last: it is needed to go on where this request stops.
-    while part := session.contacts.purge():
+    stores = (session.contacts, session.customers, session.traces)
+    while part := purge_some(stores):
         removed += part
         if session.now() >= until:
             left = TenantErasure(removed=removed, closed=False, done=False, again_at=None)
             return Response(202, "application/json", left)
-    end = erase_tenant(session.tenants, session.contacts, now_s=session.now())
+    end = erase_tenant(session.tenants, stores, now_s=session.now())
     erasure = TenantErasure(
         removed=removed + end.removed, closed=True, done=end.done, again_at=moment(end.again_at)
     )
     return Response(200, "application/json", erasure)
+
+
+def _erase(session: Session, contact_id: str) -> bool:
+    return erase_person(
+        session.contacts,
+        session.customers,
+        session.traces,
+        contact_id,
+        who=who_of(session),
+        now_ms=session.now_ms,
+    )

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from centralino.application.export_person import export_person
-from centralino.application.export_tenant import export_tenant
+from centralino.application.export_tenant import Exported, export_tenant
 from centralino.entry.admin.models import ContactIdPath, ExportPage, JsonObject
 from centralino.entry.admin.session import new_router, session_of
 
@@ -51,7 +51,15 @@ def export(
     `x-centralino-cursor`: pages can be appended to one file.
     """
     session = session_of(router)
-    page = export_tenant(session.tenants, session.contacts, cursor=cursor, limit=limit)
+    stores = Exported(
+        session.tenants,
+        session.contacts,
+        session.customers,
+        session.traces,
+        session.routing,
+        session.agents,
+    )
+    page = export_tenant(stores, cursor=cursor, limit=limit)
     if format == "json":
         body = {"records": page.records, "cursor": page.cursor}
         return Response(200, "application/json", body)
@@ -61,5 +69,10 @@ def export(
 
 @router.get("/v1/contacts/<contact_id>/export", summary="Export a person", tags=["privacy"])
 def export_contact(contact_id: ContactIdPath) -> JsonObject:
-    """Everything that is kept of a contact: itself, and what each of its numbers shows of it."""
-    return export_person(session_of(router).contacts, contact_id)
+    """Everything that is kept of a contact: itself, and what is kept by each of its numbers.
+
+    That is what its card shows of the contact, the customers that it was learned to be, earlier
+    calls from it and what was decided of them.
+    """
+    session = session_of(router)
+    return export_person(session.contacts, session.customers, session.traces, contact_id)

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from centralino.entry.access import Visit
+    from centralino.ports.customers import CustomerStore
     from centralino.ports.quality import QualityStore
     from centralino.ports.routing import AgentStore, RoutingStore
+    from centralino.ports.secrets import Secrets
     from centralino.ports.store import CallStore, ContactStore, TenantStore
+    from centralino.ports.traces import TraceStore
 
 
 # A route's OpenAPI extension: further statuses that it answers with, `status -> what it means`.
@@ -32,6 +35,10 @@ class Stores(NamedTuple):
         quality: its cards and unknown callers, for reports.
         agents: its agents.
         routing: its routing, rules and decisions.
+        customers: its customers and learned numbers.
+        traces: what calls left behind.
+        open_secrets: what opens secrets, for the one route that needs some.
+        calls: what a call reads to be routed.
     """
 
     contacts: Callable[[str], ContactStore]
@@ -39,6 +46,10 @@ class Stores(NamedTuple):
     quality: Callable[[str], QualityStore]
     agents: Callable[[str], AgentStore]
     routing: Callable[[str], RoutingStore]
+    customers: Callable[[str], CustomerStore]
+    traces: Callable[[str], TraceStore]
+    open_secrets: Callable[[str], Callable[[], Secrets]]
+    calls: Callable[[str], RoutedCalls]
 
 
 class Session(NamedTuple):
@@ -52,6 +63,10 @@ class Session(NamedTuple):
         quality: the tenant's cards and unknown callers, for reports.
         agents: the tenant's agents.
         routing: the tenant's routing, rules and decisions.
+        customers: the tenant's customers and learned numbers.
+        traces: what calls left behind.
+        open_secrets: opens the secrets of all tenants; for the one route that needs some.
+        calls: what a call of any tenant reads to be routed.
     """
 
     visit: Visit
@@ -61,6 +76,10 @@ class Session(NamedTuple):
     quality: QualityStore
     agents: AgentStore
     routing: RoutingStore
+    customers: CustomerStore
+    traces: TraceStore
+    open_secrets: Callable[[], Secrets]
+    calls: RoutedCalls
 
     @property
     def now_ms(self) -> int:

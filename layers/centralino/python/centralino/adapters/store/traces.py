@@ -1,0 +1,146 @@
+"""What calls have left behind, in DynamoDB: `ports/traces.py`'s TraceStore.
+
+Histories of numbers and decisions are lists of the index; a decision holds the caller's number and
+is found by looking through all of the last days'. Conversations are in no list: they end by
+themselves within the hour.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from centralino.adapters.aws import AwsError
+from centralino.adapters.store.change import is_passing
+from centralino.adapters.store.change import list_key as shard_key
+from centralino.adapters.store.learner import MAX_KEYS, read_now
+from centralino.adapters.store.one_tenant import READ_ATTEMPTS, TIMEOUT_S, OneTenant
+from centralino.adapters.store.route_items import history_key, read_history, read_kept
+from centralino.adapters.store.table import LIST_INDEX, SHARDS
+from centralino.domain.errors import PayloadError, ThrottledError
+from centralino.ports.traces import TracePage, Traces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from centralino.adapters.store.table import Item
+    from centralino.domain.customer import History
+    from centralino.domain.decision import Kept
+
+KINDS = ("history", "decision")
+_CURSOR = re.compile(r"(history|decision)\.(\d{1,2})", re.ASCII)
+
+
+class DynamoTraceStore(OneTenant):
+    """The traces of one tenant; see the port."""
+
+    def of(self, numbers: Sequence[str]) -> Traces:
+        """Return what calls from some numbers have left behind; see the port."""
+        wanted = frozenset(numbers)
+        items = self._read([history_key(self.tenant, number) for number in sorted(wanted)])
+        found = (kept for _, kept in self._decisions() if _caller(kept) in wanted)
+        return Traces(self._histories(items), tuple(found))
+
+    def erase(self, numbers: Sequence[str]) -> int:
+        """Remove what calls from some numbers have left behind; see the port."""
+        wanted = frozenset(numbers)
+        keys = [history_key(self.tenant, number) for number in sorted(wanted)]
+        gone = [{"pk": item["pk"], "sk": item["sk"]} for item in self._read(keys)]
+        gone += [key for key, kept in self._decisions() if _caller(kept) in wanted]
+        for key in gone:
+            self._delete(key)
+        return len(gone)
+
+    def page(self, *, cursor: str = "", limit: int = 100) -> TracePage:
+        """List all of the tenant's; see the port. A page is a shard's, whatever the limit."""
+        if not 1 <= limit <= MAX_KEYS:
+            raise PayloadError("limit", f"a number from 1 to {MAX_KEYS}")
+        kind, shard = KINDS[0], 0
+        if cursor:
+            match = _CURSOR.fullmatch(cursor)
+            if not match or int(match[2]) >= SHARDS:
+                raise PayloadError("cursor", "the cursor of the page before")
+            kind, shard = match[1], int(match[2])
+        items = [item for keys in self._listed(kind, shard) for item in self._read(keys)]
+        traces = Traces({}, ())
+        if kind == "history":
+            traces = Traces(self._histories(items), ())
+        else:
+            traces = Traces({}, tuple(kept for _, kept in self._kept(items)))
+        if shard + 1 < SHARDS:
+            return TracePage(traces, f"{kind}.{shard + 1}")
+        return TracePage(traces, "decision.0" if kind == "history" else "")
+
+    def purge(self, *, limit: int = 100) -> int:
+        """Remove some of the tenant's; see the port."""
+        removed = 0
+        for kind in KINDS:
+            for shard in range(SHARDS):
+                for keys in self._listed(kind, shard):
+                    for key in keys[: limit - removed]:
+                        self._delete(key)
+                        removed += 1
+                    if removed >= limit:
+                        return removed
+        return removed
+
+    def _decisions(self) -> Iterator[tuple[Item, Kept]]:
+        for shard in range(SHARDS):
+            for keys in self._listed("decision", shard):
+                yield from self._kept(self._read(keys))
+
+    def _kept(self, items: Sequence[Item]) -> Iterator[tuple[Item, Kept]]:
+        now = self._now()
+        for item in items:
+            if int(item["expires_at"]["N"]) > now:
+                yield {"pk": item["pk"], "sk": item["sk"]}, read_kept(item["doc"]["S"])
+
+    def _histories(self, items: Sequence[Item]) -> dict[str, History]:
+        now = self._now()
+        return {
+            item["pk"]["S"].rpartition("#")[2]: read_history(item)
+            for item in items
+            if int(item["expires_at"]["N"]) > now
+        }
+
+    def _listed(self, kind: str, shard: int) -> Iterator[list[Item]]:
+        """Yield the keys in a part of a list, up to a hundred at a time."""
+        payload: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": LIST_INDEX,
+            "KeyConditionExpression": "lpk = :lpk",
+            "ExpressionAttributeValues": {":lpk": {"S": shard_key(self.tenant, kind, shard)}},
+            "Limit": MAX_KEYS,
+        }
+        while True:
+            answer = self._call("Query", payload)
+            if answer["Items"]:
+                yield [{"pk": item["pk"], "sk": item["sk"]} for item in answer["Items"]]
+            if "LastEvaluatedKey" not in answer:
+                return
+            payload["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _read(self, keys: Sequence[Item]) -> list[Item]:
+        return read_now(self._call, self._table, keys)
+
+    def _delete(self, key: Item) -> None:
+        for attempt in range(READ_ATTEMPTS):
+            try:
+                self._call("DeleteItem", {"TableName": self._table, "Key": key})
+            except AwsError as error:
+                if not is_passing(error):
+                    raise
+                self._pause(0.02 * 2**attempt)
+            else:
+                return
+        raise ThrottledError("contention")
+
+    def _call(self, operation: str, payload: dict[str, Any]) -> dict[str, Any]:
+        return self._client.call(operation, payload, timeout_s=TIMEOUT_S)
+
+
+def _caller(kept: Kept) -> str:
+    """Return the number that a decision is about; empty if it is nobody's."""
+    caller = kept.facts.get("caller")
+    number = caller.get("number") if isinstance(caller, dict) else ""
+    return number if isinstance(number, str) else ""

@@ -1,0 +1,54 @@
+"""What calls leave behind, by the caller's number: earlier calls, and what was decided of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from centralino.domain.customer import History
+    from centralino.domain.decision import Kept
+
+
+class Traces(NamedTuple):
+    """What calls have left behind.
+
+    Attributes:
+        histories: number -> earlier calls from it.
+        decisions: what was decided, in no order that matters.
+    """
+
+    histories: Mapping[str, History]
+    decisions: tuple[Kept, ...]
+
+
+class TracePage(NamedTuple):
+    """A page of a tenant's traces; the cursor is empty at the end."""
+
+    traces: Traces
+    cursor: str
+
+
+class TraceStore(Protocol):
+    """The traces of one tenant. Every method raises UnavailableError when the store is away."""
+
+    @property
+    def tenant(self) -> str:
+        """The tenant's id."""
+
+    def of(self, numbers: Sequence[str]) -> Traces:
+        """Return what calls from some numbers have left behind; looks through all decisions.
+
+        Args:
+            numbers: E.164.
+        """
+
+    def erase(self, numbers: Sequence[str]) -> int:
+        """Remove what calls from some numbers have left behind; return how much there was."""
+
+    def page(self, *, cursor: str = "", limit: int = 100) -> TracePage:
+        """List all of the tenant's, 1 to 100 on a page, which may be short before the end."""
+
+    def purge(self, *, limit: int = 100) -> int:
+        """Remove some of the tenant's; for an erased tenant. 0: none is left."""
