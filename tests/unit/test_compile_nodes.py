@@ -61,6 +61,11 @@ def test_a_node_comes_out_as_it_was_written_with_its_destinations_found() -> Non
     )
 
 
+def test_a_length_is_enough_if_the_shortest_code_fits() -> None:
+    assert compiled(length=8, codes=["vat:DK", "vat:IT"]).length == 8
+    assert compiled(length=4, codes=["vat:IT", "pattern:[0-9]{4}"]).length == 4
+
+
 def test_a_node_is_stored_and_read_as_it_is() -> None:
     node = compiled(mode="route", yes="support", by={"tag:vip": "sales"}, codes=["any"])
     assert read_routing(write_routing(Routing(nodes={"vat": node}))).nodes == {"vat": node}
@@ -79,6 +84,8 @@ def test_a_node_is_stored_and_read_as_it_is() -> None:
         ({"length": -1}, "length"),
         ({"length": 31}, "length"),
         ({"length": True}, "length"),
+        ({"length": 8, "codes": ["vat:IT"]}, "length"),
+        ({"length": 6, "codes": ["tax:IT", "vat:DE"]}, "length"),
         ({"length": 1.5}, "length"),
         ({"attempts": 0}, "attempts"),
         ({"attempts": 21}, "attempts"),

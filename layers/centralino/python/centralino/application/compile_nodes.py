@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from centralino.application.compile_codes import compile_codes
 from centralino.application.resolve_destination import resolve_destination
+from centralino.domain.codes import vat_lengths
 from centralino.domain.customer import STATUSES
 from centralino.domain.errors import PayloadError
 from centralino.domain.routing import MODES, Node
@@ -23,6 +24,8 @@ MAX_PROMPT = 500
 MAX_LENGTH = 30
 MAX_ATTEMPTS = 20
 MAX_TIMEOUT_S = 60.0
+# What a keypad types of a person's tax code.
+TAX_DIGITS = 7
 
 NAME_PATTERN = re.compile(r"[a-z0-9-]{1,20}", re.ASCII)
 _FIELDS = frozenset(Node._fields) - {"name"}
@@ -65,13 +68,18 @@ def _node(
     mode = fields.get("mode", node.mode)
     if mode not in MODES:
         raise PayloadError(f"{field}.mode", f"one of {', '.join(MODES)}")
+    codes = compile_codes(
+        _texts(fields.get("codes", node.codes), f"{field}.codes"), f"{field}.codes"
+    )
+    length = int(_number(fields, "length", node.length, (0, MAX_LENGTH), field, whole=True))
+    fewest = min(map(_fewest_digits, codes))
+    if 0 < length < fewest:
+        raise PayloadError(f"{field}.length", f"0, or {fewest} and more: no code is shorter")
     return Node(
         name=name,
         mode=mode,
-        codes=compile_codes(
-            _texts(fields.get("codes", node.codes), f"{field}.codes"), f"{field}.codes"
-        ),
-        length=int(_number(fields, "length", node.length, (0, MAX_LENGTH), field, whole=True)),
+        codes=codes,
+        length=length,
         attempts=int(
             _number(fields, "attempts", node.attempts, (1, MAX_ATTEMPTS), field, whole=True)
         ),
@@ -83,6 +91,14 @@ def _node(
         by=_by(fields.get("by") or {}, mode, destinations, f"{field}.by"),
         teaches=_truth(fields.get("teaches", node.teaches), f"{field}.teaches"),
     )
+
+
+def _fewest_digits(kind: str) -> int:
+    """Return how many digits a code of a kind has at least; 1 where nobody can say."""
+    word, _, country = kind.partition(":")
+    if word == "vat" and country:
+        return min(vat_lengths(country))
+    return TAX_DIGITS if word == "tax" else 1
 
 
 def _check_way(name: str, nodes: Mapping[str, Node]) -> None:

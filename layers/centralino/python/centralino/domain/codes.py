@@ -131,6 +131,11 @@ class Spelled(NamedTuple):
         return tuple(dict.fromkeys((*self.codes, *digits)))
 
 
+def vat_lengths(country: str) -> tuple[int, ...]:
+    """Return how many digits a country's VAT numbers may have, without letters."""
+    return tuple(_COUNTRIES[country].shapes)
+
+
 def spellings(typed: str, kinds: Sequence[str]) -> Spelled:
     """Say what something that was typed, or spoken, may be; never raises.
 
