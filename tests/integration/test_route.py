@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.support.dynamodb_local import DynamoDBLocal
     from tests.support.fault_proxy import FaultProxy
 
+TURN = "/v1/pbx/centralino/identify/vat"
+
 
 @pytest.fixture
 def board(dynamodb: DynamoDBLocal, proxy: FaultProxy, table: str) -> Iterator[Switchboard]:
@@ -38,13 +40,9 @@ def test_who_never_wrote_rules_has_the_paying_to_support_and_the_others_to_sales
 def test_an_unknown_caller_is_asked_learned_and_not_asked_again(board: Switchboard) -> None:
     board.customer()
     first = board.answer(call_id="c1", did="0299")
-    asked = board.answer("/v1/pbx/centralino/identify/vat", call_id="c1")
-    wrong = board.answer(
-        "/v1/pbx/centralino/identify/vat", call_id="c1", digits="123", question="1"
-    )
-    known = board.answer(
-        "/v1/pbx/centralino/identify/vat", call_id="c1", digits="12345670017", question="2"
-    )
+    asked = board.answer(TURN, call_id="c1")
+    wrong = board.answer(TURN, call_id="c1", digits="123", question="1")
+    known = board.answer(TURN, call_id="c1", digits="12345670017", question="2")
     second = board.answer(call_id="c2")
 
     assert (first["destination"], first["label"]) == ("identify:vat", "")
@@ -60,11 +58,8 @@ def test_an_unknown_caller_is_asked_learned_and_not_asked_again(board: Switchboa
 
 def test_attempts_used_up_lead_to_where_unknown_callers_go(board: Switchboard) -> None:
     board.customer()
-    board.answer("/v1/pbx/centralino/identify/vat", call_id="c1")
-    turns = [
-        board.answer("/v1/pbx/centralino/identify/vat", call_id="c1", digits=digits)
-        for digits in ("1", "")
-    ]
+    board.answer(TURN, call_id="c1")
+    turns = [board.answer(TURN, call_id="c1", digits=digits) for digits in ("1", "")]
 
     assert [turn["action"] for turn in turns] == ["ask", "go"]
     assert turns[1]["destination"] == "queue:700"
@@ -74,8 +69,8 @@ def test_a_contract_that_has_ended_leads_to_sales_from_the_next_call_on(
     board: Switchboard,
 ) -> None:
     board.customer()
-    board.answer("/v1/pbx/centralino/identify/vat", call_id="c1")
-    board.answer("/v1/pbx/centralino/identify/vat", call_id="c1", digits="12345670017")
+    board.answer(TURN, call_id="c1")
+    board.answer(TURN, call_id="c1", digits="12345670017")
     before = board.answer(call_id="c2")["destination"]
     board.customer(status="suspended")
 
@@ -96,8 +91,8 @@ def test_the_customer_code_of_a_contact_is_the_customer(board: Switchboard) -> N
 def test_what_the_crm_declares_and_another_code_learned_is_asked_again(board: Switchboard) -> None:
     board.customer()
     board.customer(OTHER_VAT)
-    board.answer("/v1/pbx/centralino/identify/vat", call_id="c1")
-    board.answer("/v1/pbx/centralino/identify/vat", call_id="c1", digits="12345670017")
+    board.answer(TURN, call_id="c1")
+    board.answer(TURN, call_id="c1", digits="12345670017")
     board.tenant.save("crm:1", MILAN, last_name="Bianchi", customer_code=OTHER_VAT)
 
     answer = board.answer(call_id="c2")

@@ -1,4 +1,4 @@
-"""Calls that are routed: the function's parts on a real table, and a tenant with rules and nodes."""
+"""Calls that are routed: the function's parts on a real table, and a tenant with its rules."""
 
 from __future__ import annotations
 

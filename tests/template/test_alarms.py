@@ -7,6 +7,7 @@ import re
 
 import month_cost
 from centralino.entry.observability import decode_line
+from centralino.entry.route_line import route_line
 from tests.support.template import Piece, Stack
 
 # Two stacks in one account must not ring each other's alarms.
@@ -42,7 +43,13 @@ def test_an_alarm_rings_for_whatever_keeps_a_name_from_a_phone(stack: Stack) -> 
         (METRICS, "Decodes", "timeout"),
         (METRICS, "Decodes", "degraded"),
         (METRICS, "Decodes", "error"),
+        (METRICS, "Routes", "timeout"),
+        (METRICS, "Routes", "degraded"),
+        (METRICS, "Routes", "error"),
         ("AWS/Lambda", "Errors", "${LookupFunction}:live"),
+        ("AWS/Lambda", "Errors", "${RouteCallFunction}:live"),
+        ("AWS/Lambda", "Throttles", "${RouteCallFunction}:live"),
+        ("AWS/Lambda", "Duration", "${RouteCallFunction}:live"),
         ("AWS/Lambda", "Errors", "${AdminFunction}:live"),
         ("AWS/Lambda", "Throttles", "${LookupFunction}:live"),
         ("AWS/Lambda", "Throttles", "${AdminFunction}:live"),
@@ -66,6 +73,18 @@ def test_the_alarms_on_decodes_watch_the_metric_that_a_decode_writes(stack: Stac
     variables = stack.properties("LookupFunction")["Environment"]["Variables"]
     assert _name(variables["CENTRALINO_STACK"]) == "AWS::StackName"
     for name in ("DecodeTimeoutsAlarm", "DecodesDegradedAlarm", "DecodeErrorsAlarm"):
+        alarm = stack.properties(name)
+        namespace = _name(alarm["Namespace"]).replace("${AWS::StackName}", "local")
+        assert namespace == written["Namespace"]
+        assert alarm["MetricName"] in {metric["Name"] for metric in written["Metrics"]}
+        dimensions = [dimension["Name"] for dimension in alarm["Dimensions"]]
+        assert dimensions in written["Dimensions"]
+
+
+def test_the_alarms_on_routes_watch_the_metric_that_a_routed_call_writes(stack: Stack) -> None:
+    line = json.loads(route_line(0.0, "timeout", 1.0))
+    (written,) = line["_aws"]["CloudWatchMetrics"]
+    for name in ("RouteTimeoutsAlarm", "RoutesDegradedAlarm", "RouteErrorsAlarm"):
         alarm = stack.properties(name)
         namespace = _name(alarm["Namespace"]).replace("${AWS::StackName}", "local")
         assert namespace == written["Namespace"]

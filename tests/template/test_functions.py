@@ -21,15 +21,28 @@ FUNCTIONS = (
     "ApplyCrmFunction",
     "LookupFunction",
     "ReceiveCrmFunction",
+    "RouteCallFunction",
     "SearchCrmFunction",
     "SyncCrmFunction",
 )
 # What reads the table, and so is told of it.
 READERS = set(FUNCTIONS) - {"AnswerPreflightFunction"}
 # What keeps keys or settings in memory.
-REMEMBERING = {"AdminFunction", "ApplyCrmFunction", "LookupFunction", "ReceiveCrmFunction"}
+REMEMBERING = {
+    "AdminFunction",
+    "ApplyCrmFunction",
+    "LookupFunction",
+    "ReceiveCrmFunction",
+    "RouteCallFunction",
+}
 # What talks to CRMs, or checks their signatures.
-SECRET_READERS = {"ApplyCrmFunction", "ReceiveCrmFunction", "SearchCrmFunction"}
+SECRET_READERS = {
+    "AdminFunction",
+    "ApplyCrmFunction",
+    "ReceiveCrmFunction",
+    "RouteCallFunction",
+    "SearchCrmFunction",
+}
 CODE = ROOT / "layers" / "centralino" / "python"
 
 
@@ -97,7 +110,9 @@ def test_every_log_group_forgets(stack: Stack) -> None:
 
 def test_the_call_path_loads_no_layer_but_our_code(stack: Stack) -> None:
     assert list(stack.layers("LookupFunction")) == ["CentralinoLayer"]
-    for name in READERS - {"LookupFunction", "ReceiveCrmFunction"}:
+    # Codes that are typed are checked by a wheel; it is pure Python, and read when one is typed.
+    assert list(stack.layers("RouteCallFunction")) == ["CentralinoLayer", "HotLayer"]
+    for name in READERS - {"LookupFunction", "ReceiveCrmFunction", "RouteCallFunction"}:
         assert list(stack.layers(name)) == ["CentralinoLayer", "DepsLayer"]
     assert not stack.layers("AnswerPreflightFunction")
 
@@ -127,7 +142,7 @@ def test_a_changed_file_in_a_layer_reaches_the_alias_of_each_function_that_has_t
     assert after.version(untouched) == before.version(untouched)
 
 
-@pytest.mark.parametrize("layer", ["CentralinoLayer", "DepsLayer"])
+@pytest.mark.parametrize("layer", ["CentralinoLayer", "DepsLayer", "HotLayer"])
 def test_every_layer_makes_new_versions_of_the_functions_that_have_it(
     stack: Stack, layer: str
 ) -> None:

@@ -16,6 +16,7 @@ READERS = {
     "AdminFunction",
     "ApplyCrmFunction",
     "LookupFunction",
+    "RouteCallFunction",
     "ReceiveCrmFunction",
     "SearchCrmFunction",
     "SyncCrmFunction",
@@ -71,6 +72,27 @@ def test_the_call_path_may_read_cards_and_have_crms_asked_and_write_its_log(
     assert statement["Resource"] == alias
     variables = stack.properties("LookupFunction")["Environment"]["Variables"]
     assert variables["CENTRALINO_SEARCH_FUNCTION"] == alias
+
+
+def test_routing_may_read_and_write_items_read_what_pbxs_sign_with_and_have_crms_asked(
+    stack: Stack,
+) -> None:
+    assert _actions(stack, "RouteCallFunction") == LOGGING | {
+        "dynamodb:BatchGetItem",
+        "dynamodb:ConditionCheckItem",
+        "dynamodb:DeleteItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "lambda:InvokeFunction",
+        "ssm:GetParameter",
+    }
+    (secrets,) = [
+        statement
+        for statement in _statements(stack, "RouteCallRole")
+        if statement["Sid"] == "ReadSecretsOfPbxs"
+    ]
+    # Not those of CRMs.
+    assert secrets["Resource"]["Fn::Sub"].endswith("/*/crm/pbx-*")
 
 
 def test_the_worker_may_write_items_take_messages_and_send_some(stack: Stack) -> None:
@@ -131,6 +153,7 @@ def test_the_admin_api_may_do_everything_to_items_but_scan(stack: Stack) -> None
         "dynamodb:PutItem",
         "dynamodb:Query",
         "dynamodb:UpdateItem",
+        "ssm:GetParameter",
     }
 
 
@@ -163,6 +186,16 @@ FOLDERS = {
     "secretsmanager": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:"
     "secret:centralino/${AWS::StackName}/*",
 }
+# What PBXs sign with.
+SIGNED = {
+    "ssm": FOLDERS["ssm"] + "/crm/pbx-*",
+    "secretsmanager": FOLDERS["secretsmanager"] + "/crm/pbx-*",
+}
+# What the company's site signs registrations with.
+REGISTRATIONS = {
+    "ssm": FOLDERS["ssm"] + "/crm/registrations",
+    "secretsmanager": FOLDERS["secretsmanager"] + "/crm/registrations-*",
+}
 TOKENS = {
     "ssm": FOLDERS["ssm"] + "/crm/*/token",
     "secretsmanager": FOLDERS["secretsmanager"] + "/crm/*/token-??????",
@@ -185,6 +218,8 @@ def test_no_role_has_a_wildcard_in_what_it_may_do_or_to_what_but_below_a_folder_
             assert wild <= {
                 FOLDERS[store],
                 TOKENS[store],
+                SIGNED[store],
+                REGISTRATIONS[store],
                 CLAIMS,
                 IMPORTS,
                 *PREFIXES["s3:prefix"],
@@ -221,8 +256,8 @@ def _check(actions: list[str], resource: dict[str, Any], log: str) -> None:
     elif service == "lambda":
         assert resource == {"Ref": "SearchCrmFunctionAliaslive"}
     else:
-        folders = FOLDERS if set(actions) <= READING else TOKENS
-        assert resource == {"Fn::Sub": folders[service]}
+        folders = [FOLDERS, SIGNED, REGISTRATIONS] if set(actions) <= READING else [TOKENS]
+        assert resource in [{"Fn::Sub": folder[service]} for folder in folders]
 
 
 def test_no_two_functions_share_a_role_and_none_has_a_managed_policy(stack: Stack) -> None:

@@ -37,8 +37,9 @@ def test_dev_and_prod_are_two_stacks() -> None:
 
 def test_in_prod_one_container_is_always_warm_for_a_call() -> None:
     stack = Stack(_overrides("prod"))
-    alias = stack.properties(stack.alias("LookupFunction"))
-    assert str(alias["ProvisionedConcurrencyConfig"]["ProvisionedConcurrentExecutions"]) == "1"
+    for function in ("LookupFunction", "RouteCallFunction"):
+        alias = stack.properties(stack.alias(function))
+        assert str(alias["ProvisionedConcurrencyConfig"]["ProvisionedConcurrentExecutions"]) == "1"
 
 
 def test_dev_keeps_nothing_warm() -> None:
