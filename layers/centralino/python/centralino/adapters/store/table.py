@@ -21,6 +21,7 @@ more than which CRMs they have. Every item has a `type` and a schema version `sv
 | which connections are due, whoever's they are? | index `list`: `CRM#<0..15>` / `acme#hubspot` | Query and BatchGetItem, by the dispatcher alone |
 | who renews the access token of a connection just now? | `T#acme` / `TOKEN#hubspot` | `TokenClaim`; a conditional UpdateItem is the claim; the token is where secrets are |
 | which records has a full run met? | `T#acme#M#hubspot#<run>` / `00000017` | `Marks`; Query, before the sweep |
+| who are the agents, and who is available? | `T#acme` / `AGENTS` | `Agents`; one item, in the BatchGetItem of a call that is routed |
 | tombstones, to erase a tenant | index `list`: `T#acme#L#tombstone#<0..15>` / `hubspot:17` | Query |
 
 **NumberCard.** `n` counts the holders; `h:<contact id>` is one holder, a JSON array in the order of
@@ -77,6 +78,11 @@ Another account takes both away, and reconciliation begins anew.
 **Marks.** What one page of a run that reads everything held: eight bytes of a hash for each record,
 in `seen`, for 8 days. The sweep asks the CRM for each contact that has no mark. An erasure leaves
 them to the TTL.
+
+**Agents.** `a:<exten>` is an agent as it is saved, a JSON array in the order of `domain/agent.py`'s
+`Agent` without the exten, up to `substitutes`, its empty tail cut off. `s:`, `t:` and `l:` of the
+same exten are the state, since when, and the load, so that saying who is available is one UpdateItem
+and takes nothing else away. `n` counts the agents: at most 250, each of at most 1,200 bytes.
 
 **TTL** is the attribute `expires_at`, seconds since 1970. DynamoDB removes such items late, so
 every reader checks it as well.
