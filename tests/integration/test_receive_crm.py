@@ -9,6 +9,7 @@ import json
 import time
 import uuid
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
+from standardwebhooks import Webhook
 
 from centralino.adapters.aws import Client
 from centralino.adapters.claims import PREFIX, S3Claims
@@ -49,16 +51,29 @@ def post(
     message_id, now = f"msg-{uuid.uuid4()}", str(int(time.time()))
     key = base64.b64decode((secret or stack.webhook_secret).removeprefix("whsec_"))
     digest = hmac.digest(key, f"{message_id}.{now}.{body}".encode(), "sha256")
+    signature = "v1," + base64.b64encode(digest).decode()
+    return deliver(stack, body, message_id, now, signature, path)
+
+
+def deliver(  # noqa: PLR0917 - what Standard Webhooks has
+    stack: Stack,
+    body: str,
+    message_id: str,
+    timestamp: str,
+    signature: str,
+    path: str = "/v1/crm/generic",
+) -> int:
+    """Hand in what was signed; returns the status."""
     headers = {
         "x-api-key": stack.keys["crm"],
         "content-type": "application/json",
         "webhook-id": message_id,
-        "webhook-timestamp": now,
-        "webhook-signature": "v1," + base64.b64encode(digest).decode(),
+        "webhook-timestamp": timestamp,
+        "webhook-signature": signature,
     }
     connection = http.client.HTTPConnection(urlsplit(stack.url).netloc, timeout=60)
     with closing(connection):
-        connection.request("POST", path, body=body, headers=headers)
+        connection.request("POST", path, body=body.encode(), headers=headers)
         return connection.getresponse().status
 
 
@@ -80,6 +95,25 @@ def contact(record: str, last_name: str, number: str, **more: Any) -> dict[str, 
 def test_who_is_saved_in_the_crm_is_known_when_they_call(local_stack: Stack) -> None:
     assert post(local_stack, contact("r-1", "Galli", "02 3310001")) == HTTP_OK
     eventually(lambda: shown(local_stack, "023310001") == "Galli")
+
+
+def test_who_is_saved_by_a_sender_that_uses_the_standardwebhooks_library_is_known_when_they_call(
+    local_stack: Stack,
+) -> None:
+    webhook = Webhook(local_stack.webhook_secret)
+    names = {"023310011": "Però", "023310012": "Šimić"}
+    for record, (number, name) in enumerate(names.items(), 11):
+        body = json.dumps(contact(f"r-{record}", name, number), ensure_ascii=False)
+        message_id, now = f"msg-{uuid.uuid4()}", datetime.now(tz=UTC)
+        signature = webhook.sign(message_id, now, body)
+        stamp = str(int(now.timestamp()))
+        # The second time as after an answer that got lost.
+        for _ in range(2):
+            assert deliver(local_stack, body, message_id, stamp, signature) == HTTP_OK
+        later = str(int(now.timestamp()) + 1)
+        assert deliver(local_stack, body, message_id, later, signature) == 401
+    for number, name in names.items():
+        eventually(lambda number=number, name=name: shown(local_stack, number) == name)  # type: ignore[misc]
 
 
 def test_who_is_deleted_in_the_crm_is_unknown_when_they_call(local_stack: Stack) -> None:
