@@ -153,6 +153,3 @@ class AgentStore(Protocol):
 
     def delete(self, exten: str) -> bool:
         """Delete an agent; return whether there was one."""
-
-    def purge(self) -> bool:
-        """Remove all agents of an erased tenant; return whether there were any."""

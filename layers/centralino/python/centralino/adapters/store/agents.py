@@ -109,15 +109,6 @@ class DynamoAgentStore(OneTenant):
         )
         return not self._transact([{"Update": delete}])
 
-    def purge(self) -> bool:
-        """Remove all agents of an erased tenant; return whether there were any."""
-        delete = {
-            "TableName": self._table,
-            "Key": agents_key(self.tenant),
-            "ConditionExpression": "attribute_exists(pk)",
-        }
-        return not self._transact([{"Delete": delete}])
-
     def _set(self, update: dict[str, Any]) -> bool:
         """Send an update that may as well be sent twice; return whether its condition held."""
         try:
