@@ -55,6 +55,15 @@ def test_one_customer_code_counts_once_whatever_the_names() -> None:
     assert choice.others == 0
 
 
+def test_colleagues_whose_company_is_one_customer_show_their_company() -> None:
+    choice = winner(
+        made("a:1", person="sara villa", company_key="edilnord", customer_code="IT01"),
+        made("a:2", person="luca greco", company_key="edilnord", customer_code="IT01"),
+    )
+
+    assert (choice.others, choice.company) == (0, True)
+
+
 def test_a_third_entry_can_show_that_two_others_are_one_person() -> None:
     choice = winner(
         made("a:1", person="mario rossi"),

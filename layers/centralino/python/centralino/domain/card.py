@@ -99,7 +99,7 @@ def choose(holders: Sequence[Holder], unseen: int, source_priority: Sequence[str
     """
     if len(holders) == 1:
         # Most numbers have one, and a phone waits.
-        return Choice(holders[0], unseen, company=bool(unseen and holders[0].company_key))
+        return Choice(holders[0], unseen, bool(unseen and holders[0].company_key))
     order = {source: place for place, source in enumerate(source_priority)}
 
     def rank(holder: Holder) -> tuple[object, ...]:
@@ -124,7 +124,9 @@ def choose(holders: Sequence[Holder], unseen: int, source_priority: Sequence[str
         *((holder.id, "has no name") for holder in holders if holder not in ranked),
     )
     others = len(set(groups.values())) - 1 + unseen
-    company = bool(others and best.company_key) and all(
+    # Two people of one customer count once, and yet it may be either of them who is calling.
+    several = others or len({holder.person for holder in ranked if holder.person}) > 1
+    company = bool(several and best.company_key) and all(
         holder.company_key == best.company_key for holder in ranked
     )
     return Choice(best, others, company, lost)
