@@ -183,7 +183,7 @@ class Rivals(MemoryDynamo):
         self.faster: list[Callable[[], object]] = []
 
     def call(
-        self, operation: str, payload: Mapping[str, Any] | str, *, timeout_s: float
+        self, operation: str, payload: Mapping[str, Any], *, timeout_s: float
     ) -> dict[str, Any]:
         if operation != "GetItem" and self.faster:
             happens = self.faster.pop(0)
