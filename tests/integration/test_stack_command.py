@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -46,7 +47,22 @@ def test_make_run_starts_the_system_and_every_command_it_prints_works(tmp_path: 
         assert json.loads(said[4])["url"] == "https://crm.example/contacts/de-luca"
         assert said[5] == "ACME"
         assert json.loads(said[6])["label"] == said[2]
-        assert said[7:] == []
+        paying, over, manager, truck = (json.loads(text) for text in said[7:11])
+        assert (paying["destination_name"], paying["customer_status"]) == ("support", "active")
+        assert (over["destination_name"], over["customer_status"]) == ("sales", "expired")
+        assert (manager["destination"], manager["label"]) == ("agent:21", "Edilnord")
+        assert truck["agents"] == ["22", "23"]
+        assert [json.loads(text) for text in said[11:14]] == [
+            {"status": "ok", "destination": "true"},
+            {"status": "ok", "destination": "1,5"},
+            {"status": "fail", "destination": "false"},
+        ]
+        asked, typed = (dict(parse_qsl(text)) for text in said[14:16])
+        assert (asked["action"], asked["length"]) == ("ask", "11")
+        assert (typed["action"], typed["destination"]) == ("go", "queue:600")
+        assert json.loads(said[16])["destination_name"] == "support"
+        assert json.loads(said[17])["decision"]["rule"] == "paying customers"
+        assert said[18:] == []
         assert play(tell) == ""
         eventually(lambda: play(ring) == "Nina Costa")
         assert json.loads(play(save))["id"] == "api:ada"

@@ -18,6 +18,7 @@ from centralino.application.save_contact import save_contact
 from centralino.domain.keys import ROLES, ApiKey, hash_key, new_key
 from centralino.domain.settings import LabelStyle, Line, Settings
 from local_stack.demo_contacts import demo_contacts
+from local_stack.demo_routing import load_routing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +34,7 @@ SETTINGS = Settings(
     tenant=TENANT,
     line=Line(country="IT", area_code="02"),
     label=LabelStyle(max_length=20, flags={"important": "*", "overdue": "!"}),
-    extens={"21": "Chiara", "22": "Marco"},
+    extens={"21": "Chiara", "22": "Marco", "23": "Sara"},
 )
 
 
@@ -93,6 +94,7 @@ def load_demo(
         for contact in demo_contacts():
             if contact.id not in known:
                 save_contact(contacts, contact, SETTINGS.line, now_ms=0)
+        load_routing(client, table, TENANT, SETTINGS)
         if connects:
             _connect(emulator, deployment.secrets, secret)
             connections = DynamoConnectionStore(client, table, TENANT)

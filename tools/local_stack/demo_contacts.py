@@ -16,14 +16,28 @@ def demo_contacts() -> tuple[Contact, ...]:
             [("02 4455 6677", "direct"), ("347 1234567", "mobile")],
             person=("Mario", "Rossi"),
             company=OFFICINE,
-            code="C1001",
+            code="IT12345670017",
             status="important",
         ),
         # The company owns the whole block: whoever calls from there and isn't known by name.
-        _contact("officine", [("+39024455*", "switchboard")], company=OFFICINE, code="C1001"),
+        _contact(
+            "officine", [("+39024455*", "switchboard")], company=OFFICINE, code="IT12345670017"
+        ),
         # Two at their company's switchboard: the company.
-        _contact("villa", [("02 5501000", "switchboard")], ("Sara", "Villa"), "Edilnord S.p.A."),
-        _contact("greco", [("02 5501000", "switchboard")], ("Luca", "Greco"), "Edilnord S.p.A."),
+        _contact(
+            "villa",
+            [("02 5501000", "switchboard")],
+            ("Sara", "Villa"),
+            "Edilnord S.p.A.",
+            "IT12312310159",
+        ),
+        _contact(
+            "greco",
+            [("02 5501000", "switchboard")],
+            ("Luca", "Greco"),
+            "Edilnord S.p.A.",
+            "IT12312310159",
+        ),
         # Two at one number and of no company: the first, and how many more.
         _contact("anna-ferrari", [("02 7712345", "home")], ("Anna", "Ferrari")),
         _contact("paolo-ferrari", [("02 7712345", "home")], ("Paolo", "Ferrari")),
@@ -35,6 +49,7 @@ def demo_contacts() -> tuple[Contact, ...]:
             "trattoria",
             [("06 4412345", "work")],
             company="Trattoria da Beppe S.n.c.",
+            code="IT09876540015",
             status="overdue",
         ),
         # Accents, and a name too long for any phone.
@@ -57,7 +72,12 @@ def demo_contacts() -> tuple[Contact, ...]:
         _contact("acme", [("+1 212-555-0123", "work")], company="Acme Corporation, Inc."),
         # San Marino: +378 from anywhere, 0549 from Italy.
         _contact("titano", [("0549 882345", "work")], company="Tipografia Titano S.p.A."),
-        _contact("energia", [("800 123456", "other")], company="Energia Chiara S.p.A."),
+        _contact(
+            "energia",
+            [("800 123456", "other")],
+            company="Energia Chiara S.p.A.",
+            code="IT45645640587",
+        ),
         # The second number can't be found by: it is kept, and listed as a problem.
         _contact(
             "piero-gallo",

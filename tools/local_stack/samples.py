@@ -6,6 +6,8 @@ import json
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from local_stack.demo_routing import OFFICINE, TRATTORIA
+
 if TYPE_CHECKING:
     from local_stack.stack import Stack
 
@@ -34,6 +36,11 @@ print(f"-H webhook-id:demo-{t} -H webhook-timestamp:{t} \
 -H webhook-signature:v1,{b.b64encode(m).decode()}")"""
 
 
+def digits(code: str) -> str:
+    """Return what a keypad has of a VAT number."""
+    return code.removeprefix("IT")
+
+
 def sample_commands(stack: Stack) -> tuple[tuple[str, str], ...]:
     """Return what to try first: what it shows, and the command."""
 
@@ -41,6 +48,12 @@ def sample_commands(stack: Stack) -> tuple[tuple[str, str], ...]:
         key = f"-H 'x-api-key: {stack.keys[role]}'"
         return " ".join(["curl", key, *options, f"'{stack.url}/v1/{path}'"])
 
+    def identify(node: str, code: str) -> str:
+        """As OMniLeads asks: nothing but the digits, and the key in the URL."""
+        url = f"{stack.url}/v1/k/{stack.keys['pbx']}/identify/{node}"
+        return f"curl -d idContact={digits(code)} '{url}'"
+
+    ask, stranger = "pbx/asterisk/identify", "number=0277712345&call_id=try"
     event = json.dumps(NEW_EVENT)
     signed = f"$(python3 -c {quote(SIGN)} {stack.webhook_secret} {quote(event)})"
     webhook = (signed, "-H 'content-type: application/json'", f"-d {quote(event)}")
@@ -53,6 +66,17 @@ def sample_commands(stack: Stack) -> tuple[tuple[str, str], ...]:
         ("All that a screen pop needs", curl("pbx", "lookup?number=3356001234&format=json")),
         ("A stranger, named by the carrier", curl("pbx", "lookup?number=0299999999&name=ACME")),
         ("How a number is understood", curl("admin", "explain?number=0244551234")),
+        ("Who should answer? A paying customer", curl("pbx", "route?number=0244556677")),
+        ("A customer whose contract is over", curl("pbx", "route?number=064412345")),
+        ("One with a dedicated manager", curl("pbx", "route?number=025501000")),
+        ("One who bought a truck", curl("pbx", "route?number=800123456")),
+        ("A code from the keypad, yes or no", identify("check", OFFICINE)),
+        ("The same, where to", identify("route", OFFICINE)),
+        ("The contract of this one is over", identify("check", TRATTORIA)),
+        ("A stranger is asked for a code ...", curl("pbx", f"{ask}?{stranger}&node=who")),
+        ("... types it ...", curl("pbx", f"{ask}?{stranger}&node=who&digits={digits(OFFICINE)}")),
+        ("... and is known at the next call", curl("pbx", "route?number=0277712345")),
+        ("Why did that call go there?", curl("admin", "route/explain?number=0277712345")),
         ("A CRM tells of a contact, signed ...", curl("crm", "crm/generic", *webhook)),
         ("... and a moment later it calls", curl("pbx", "lookup?number=027654321")),
         ("Save a contact ...", curl("admin", "contacts/api:ada", *body)),
