@@ -12,6 +12,7 @@ from centralino.adapters.store.contacts import DynamoContactStore
 from centralino.adapters.store.customers import DynamoCustomerStore
 from centralino.adapters.store.dynamo import DynamoCallStore
 from centralino.adapters.store.quality import DynamoQualityStore
+from centralino.adapters.store.route_read import DynamoRouteStore
 from centralino.adapters.store.routing import DynamoRoutingStore
 from centralino.adapters.store.tenants import DynamoTenantStore
 from centralino.adapters.store.traces import DynamoTraceStore
@@ -19,6 +20,7 @@ from centralino.application.create_key import create_key
 from centralino.application.create_tenant import create_tenant
 from centralino.domain.errors import UnavailableError
 from centralino.domain.keys import ROLES
+from centralino.domain.rulebook import default_routing
 from centralino.domain.settings import Line, Settings
 from centralino.entry.access import Door
 from centralino.entry.admin.api import AdminApi
@@ -131,6 +133,7 @@ class Desk:
                 self.customers,
                 self.traces,
                 lambda _tenant: lambda: KeptSecrets(self._secrets, now=self.clock),
+                lambda _tenant: self.route_store(),
             ),
         )
         for tenant in ("acme", "other"):
@@ -138,6 +141,9 @@ class Desk:
 
     def call_store(self) -> DynamoCallStore:
         return DynamoCallStore(self._client, self._table)
+
+    def route_store(self) -> DynamoRouteStore:
+        return DynamoRouteStore(self._client, self._table, default_routing(), now=self.clock)
 
     def contacts(self, tenant: str = "acme") -> DynamoContactStore:
         return DynamoContactStore(

@@ -10,14 +10,19 @@ from centralino.domain.errors import ForbiddenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from centralino.entry.access import Visit
     from centralino.ports.customers import CustomerStore
     from centralino.ports.quality import QualityStore
+    from centralino.ports.route_read import RouteStore
     from centralino.ports.routing import AgentStore, RoutingStore
     from centralino.ports.secrets import Secrets
     from centralino.ports.store import CallStore, ContactStore, TenantStore
     from centralino.ports.traces import TraceStore
+
+    class RoutedCalls(CallStore, RouteStore, Protocol):
+        """What a call reads to be routed."""
 
 
 # A route's OpenAPI extension: further statuses that it answers with, `status -> what it means`.
