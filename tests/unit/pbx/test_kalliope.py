@@ -26,7 +26,7 @@ class TestKalliope(PbxContract):
         "values": {"hangup": "0", "queue:21": "1"},
     }
     withheld = ("", "anonymous", "Anonymous", "unknown", "%CALLER_NUM%")
-    spells = frozenset(TYPES) - {"continue", "identify"}
+    spells = frozenset(TYPES) - {"continue"}
 
     def request(
         self, ask: str, *, number: str = NUMBER, digits: str | None = None, question: int = 0

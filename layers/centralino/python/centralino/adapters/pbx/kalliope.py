@@ -96,6 +96,9 @@ class Adapter(Pbx):
     def _value(self, to: Destination, agents: tuple[str, ...]) -> str:
         if value := self.text_of(to.text) or self.text_of(to.name):
             return value
+        if to.type == "identify" and self.converses:
+            # That action asks, and sends the code to the node.
+            return self.text("ask_value")
         if to.type in ALONE or to.type == "identify":
             return self.text_of("continue")
         # It takes one: the best.
