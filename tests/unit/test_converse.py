@@ -115,6 +115,25 @@ def test_a_turn_that_was_overtaken_changes_nothing() -> None:
     assert pbx.turn("111", 1) == waiting._replace(talk=None)
 
 
+def test_a_first_turn_that_arrives_late_does_not_begin_anew() -> None:
+    pbx = Pbx()
+    pbx.turn(None)
+    waiting = pbx.turn("999", 1)
+    assert pbx.turn(None) == waiting._replace(talk=None)
+
+
+def test_a_turn_that_names_its_question_and_brings_no_digits_is_silence() -> None:
+    pbx = Pbx()
+    pbx.turn(None)
+    assert pbx.turn(None, 1).question == 2
+
+
+def test_an_answer_to_a_question_that_the_node_never_asks_comes_too_late() -> None:
+    turn = Pbx(2).turn("111", 3)
+    assert turn.given_up
+    assert not turn.code
+
+
 def test_a_pbx_that_does_not_count_pays_for_a_repeated_turn_with_an_attempt() -> None:
     pbx = Pbx()
     pbx.turn(None)
