@@ -21,6 +21,7 @@ from centralino.domain.learning import Who, choose_customer, learning_options
 from centralino.domain.number import decide, is_valid
 from centralino.domain.record import TYPE_CHECKING, NamedTuple
 from centralino.domain.rulebook import evaluate, fall_back
+from centralino.ports.pbx import Verdict
 from centralino.ports.route_read import Beside, CustomerRead, Found
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from centralino.domain.routing import Node, Routing
     from centralino.domain.settings import Line, Settings
     from centralino.ports.call_read import Read
-    from centralino.ports.pbx import PbxCall, Verdict
+    from centralino.ports.pbx import PbxCall
     from centralino.ports.route_read import Talk
 
     class Ways(Protocol):
@@ -135,6 +136,7 @@ class Routed(NamedTuple):
         verdict: what the PBX is told that asked the caller itself.
         taught: what became of a code that was typed; None if none was.
         node: the node that decided, or asked; empty if the rules did.
+        failed: `timeout` or `degraded` where nothing could be decided; empty otherwise.
         reason: why it is the fallback, for the log: `timeout`, `unprocessed`, ...
     """
 
@@ -147,6 +149,7 @@ class Routed(NamedTuple):
     verdict: Verdict | None = None
     taught: Taught | None = None
     node: str = ""
+    failed: str = ""
     reason: str = ""
 
 
@@ -174,11 +177,11 @@ def route_caller(  # noqa: PLR0913 - what a call is made of
     """
     caller = read_caller(call, office, ways, at)
     if caller.decoded.reason and not caller.decoded.decision:
-        return _fallen(caller, office, caller.decoded.outcome, caller.decoded.reason)
+        return _fallen(caller, office, at, caller.decoded.outcome, caller.decoded.reason)
     try:
         return _routed(call, office, ways, caller, at, provider, explain=explain)
     except UnavailableError as error:
-        return _fallen(caller, office, outcome_of(error), error.reason)
+        return _fallen(caller, office, at, outcome_of(error), error.reason)
 
 
 def read_caller(call: PbxCall, office: Office, ways: Ways, at: At | None = None) -> Caller:
@@ -481,9 +484,8 @@ def _by_rules(  # noqa: PLR0913 - what a rule may be about
 ) -> Routed:
     facts = _facts(call, office, ways, routed, provider, asked=asked)
     decision = evaluate(office.routing, facts, explain=explain, late=ways.late)
-    return routed._replace(
-        decision=decision, facts=facts, reason="timeout" if decision.fallback == "timeout" else ""
-    )
+    late = "timeout" if decision.fallback == "timeout" else ""
+    return routed._replace(decision=decision, facts=facts, failed=late, reason=late)
 
 
 def _facts(  # noqa: PLR0913 - as above
@@ -522,8 +524,11 @@ def _facts(  # noqa: PLR0913 - as above
     )
 
 
-def _fallen(caller: Caller, office: Office, outcome: str, reason: str) -> Routed:
-    return Routed(caller, fall_back(office.routing, outcome), reason=reason)
+def _fallen(caller: Caller, office: Office, at: At | None, outcome: str, reason: str) -> Routed:
+    if at and not at.converses and at.node.mode != "route":
+        # A PBX that asked for a yes or a no: nobody is let through for a store that fails.
+        return Routed(caller, verdict=Verdict(yes=False), failed=outcome, reason=reason)
+    return Routed(caller, fall_back(office.routing, outcome), failed=outcome, reason=reason)
 
 
 def _existing(customers: Mapping[str, CustomerRead], who: Who) -> CustomerRead | None:

@@ -33,7 +33,7 @@ from centralino.entry.observability import decode_line, describe, emit, loggable
 from centralino.entry.request import Request, read_pairs
 from centralino.entry.route_line import route_line
 from centralino.entry.ways import Renewed, Ways
-from centralino.ports.pbx import Ask, Asked, PbxCall, Told
+from centralino.ports.pbx import Ask, Asked, PbxCall, Told, Verdict
 from centralino.ports.route_read import Entry
 
 if TYPE_CHECKING:
@@ -256,13 +256,13 @@ def _act(
 
 def _outcome(routed: Routed) -> str:
     """Name what became of a request, for the header, the log and the metric."""
+    if routed.failed:
+        return routed.failed
     if routed.turn:
         return "asked"
     if routed.decision is None:
         return "identified" if routed.verdict and routed.verdict.yes else "unidentified"
-    return {"": "decided", "no rule": "fallback"}.get(
-        routed.decision.fallback, routed.decision.fallback
-    )
+    return "fallback" if routed.decision.fallback else "decided"
 
 
 def _look_up(
@@ -490,7 +490,7 @@ def _fallen(session: _Session, outcome: str) -> dict[str, Any] | None:
         call = session.call if session.call != PbxCall() else _within_limits(adapter.read(asked))
         session.call = call
         visit = session.visit
-        told = _without_decision(call, asked, visit, outcome)
+        told = _without_decision(adapter, call, asked, visit, outcome)
         reply = adapter.reply(asked, call, told)
     except (CentralinoError, LookupError, TypeError, ValueError):
         # Nobody knows any more in which words to answer.
@@ -498,7 +498,9 @@ def _fallen(session: _Session, outcome: str) -> dict[str, Any] | None:
     return answer(reply.status, reply.body, reply.content_type)
 
 
-def _without_decision(call: PbxCall, asked: Asked, visit: Visit | None, outcome: str) -> Told:
+def _without_decision(
+    adapter: Pbx, call: PbxCall, asked: Asked, visit: Visit | None, outcome: str
+) -> Told:
     if asked.ask == "events":
         return Told(event=True)
     settings = visit.settings if visit else Settings("")
@@ -507,6 +509,10 @@ def _without_decision(call: PbxCall, asked: Asked, visit: Visit | None, outcome:
     if asked.ask == "lookup":
         return Told(label=label, fields=fields)
     routing = _routing(visit) if visit else Routing()
+    if asked.ask == "identify" and not adapter.converses:
+        node = routing.nodes.get(asked.node or call.node)
+        if node is None or node.mode != "route":
+            return Told(label=label, verdict=Verdict(yes=False), fields=fields)
     return Told(label=label, decision=fall_back(routing, outcome), fields=fields)
 
 

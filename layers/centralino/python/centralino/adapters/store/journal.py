@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from contextlib import suppress
 
 from centralino.adapters.aws import AwsError, Client
 from centralino.adapters.store.route_items import (
@@ -22,7 +23,7 @@ from centralino.adapters.store.route_items import (
     write_kept,
 )
 from centralino.adapters.store.table import SCHEMA, dump
-from centralino.domain.errors import RejectedError, UnavailableError
+from centralino.domain.errors import UnavailableError
 from centralino.domain.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,8 +52,7 @@ class Posting(Client):
         """Send a request.
 
         Raises:
-            UnavailableError: it could not be sent in time.
-            RejectedError: there are no credentials.
+            UnavailableError: it could not be sent in time, or there are no credentials.
         """
         limit = time.monotonic() + timeout_s
         request = self._sign(operation, dump(payload).encode("utf-8", "replace"))
@@ -180,9 +180,6 @@ class DynamoJournal:
                 arrived = post.client is not None and post.client.answered() is not None
             except AwsError as error:
                 self._refused(post, error, timeout_s)
-            except RejectedError:
-                # It takes an operator, whom the function's own reads call for.
-                self._give_up(post)
             except UnavailableError:
                 self._send(post, timeout_s)
             else:
@@ -218,13 +215,9 @@ class DynamoJournal:
         post.sent_at = self._now()
         if post.client is None:
             post.client = self._free.pop() if self._free else self._client()
-        try:
+        # What can't be sent now the next call sends.
+        with suppress(UnavailableError):
             post.client.post("TransactWriteItems", self._payload(post), timeout_s=timeout_s)
-        except RejectedError:
-            self._give_up(post)
-        except UnavailableError:
-            # The next call tries again.
-            return
 
     def _done(self, post: _Post) -> None:
         self._posts.remove(post)
