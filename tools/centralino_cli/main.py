@@ -16,10 +16,13 @@ from centralino_cli import (
     agents,
     calls,
     crm,
+    customers,
     importing,
     keys,
     nodes,
+    numbers,
     pbx,
+    registrations,
     report,
     routing,
     schedules,
@@ -72,10 +75,13 @@ app.command()(calls.whoami)
 app.command("import")(importing.import_file)
 app.add_typer(agents.app, name="agents")
 app.add_typer(crm.app, name="crm")
+app.add_typer(customers.app, name="customers")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(nodes.app, name="nodes")
+app.add_typer(numbers.app, name="numbers")
 app.add_typer(pbx.app, name="pbx")
+app.add_typer(registrations.app, name="registrations")
 app.add_typer(report.app, name="report")
 app.add_typer(routing.app, name="routing")
 app.add_typer(schedules.app, name="schedules")
