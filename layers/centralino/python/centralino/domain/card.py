@@ -167,4 +167,4 @@ def read_sent_card(sent: Sequence[Any]) -> Card:
 def read_sent_holder(contact_id: str, *values: Any) -> Holder:  # noqa: ANN401 - JSON's
     """Build a holder from its fields as JSON has them; newer code may have added to their end."""
     holder = Holder(contact_id, *values[:_VALUES])
-    return holder._replace(tags=tuple(holder.tags)) if holder.tags else holder
+    return holder if isinstance(holder.tags, tuple) else holder._replace(tags=tuple(holder.tags))

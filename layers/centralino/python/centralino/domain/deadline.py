@@ -40,9 +40,9 @@ class Deadline:
         slow start has already eaten that third, what is left until the answer still is worth a
         short try.
         """
-        elapsed = self.elapsed_s(now)
+        elapsed = max(0.0, now - self.started_at)
         left = _answer_after_s(decode_timeout_s) - elapsed - ENCODING_S
-        third = decode_timeout_s / 3 - ENCODING_S - elapsed
+        third = decode_timeout_s / 3 - elapsed - ENCODING_S
         allowed = min(left, max(third, 0.25))
         return allowed if allowed >= SHORTEST_READ_S else 0.0
 

@@ -129,8 +129,10 @@ def fit_label(  # noqa: PLR0913 - what a label shows
     Returns:
         The label; empty without any name.
     """
-    tail = ("?" if uncertain else "") + (f" {suffix}" if suffix else "")
     key = "p" if parts.get("p") else "c"
+    if not (status or suffix or uncertain) and (label := _longest(parts, key, style)):
+        return label
+    tail = ("?" if uncertain else "") + (f" {suffix}" if suffix else "")
     flag = style.flags.get(status, "") if status else ""
     return _fit(parts, key, style, flag=flag, tail=tail, code=code)
 
@@ -245,10 +247,6 @@ def _fit(  # noqa: PLR0913 - one label's ingredients
     layout = _layouts.get((style.template, repertoire))
     if layout is None:
         layout = _layout(style.template, repertoire)
-    if not (flag or tail or layout.items) and (
-        label := _longest(parts, key, min(style.max_length, MAX_OCTETS))
-    ):
-        return label
     name = _ladder(parts, key, repertoire)
     head = _piece(flag, repertoire) if flag else _NOTHING
     if head.text and layout.lead.text:
@@ -279,13 +277,19 @@ def _fit(  # noqa: PLR0913 - one label's ingredients
     return " ".join(label.translate(_TO_BLANK).split()) if _UNSAFE.search(label) else label
 
 
-def _longest(parts: Mapping[str, Any], key: str, columns: int) -> str:
-    """Return the longest rung of a name in plain ASCII that fits, and is clean: most labels."""
+def _longest(parts: Mapping[str, Any], key: str, style: LabelStyle) -> str:
+    """Return the longest rung that fits of a name alone, in plain ASCII and clean: most labels.
+
+    Empty for any other: what it takes is up to `_fit`.
+    """
+    layout = _layouts.get((style.template, style.repertoire))
     rungs = parts.get(key, ())
-    if key + "a" not in parts and "".join(rungs).isascii():
-        for rung in rungs:
-            if len(rung) <= columns:
-                return "" if _UNSAFE.search(rung) else str(rung)
+    if layout is None or layout.items or key + "a" in parts or not "".join(rungs).isascii():
+        return ""
+    columns = min(style.max_length, MAX_OCTETS)
+    for rung in rungs:
+        if len(rung) <= columns:
+            return "" if _UNSAFE.search(rung) else str(rung)
     return ""
 
 

@@ -260,7 +260,7 @@ def decide(reading: Reading, found: Container[str]) -> Decision:
         else:
             best[candidate.number] = candidate
     if len(best) < 2:  # noqa: PLR2004 - one number, or none
-        return Decision("".join([c.key for c in best.values()]), lost=tuple(lost))
+        return Decision("".join([c.key for c in best.values()]), (), tuple(lost))
     tier = min(c.tier for c in best.values())
     peers = [c for c in best.values() if c.tier == tier]
     # Two readings can meet in one key: a block that both numbers lie in.
@@ -767,7 +767,7 @@ def _canonical(digits: str) -> str:
     the subscribers that have two numbers (`_other_number`).
     """
     for _ in range(_MAX_ROUNDS):
-        code = _calling_code(digits)
+        code = digits[:2] if digits[:2] in CODES else _calling_code(digits)
         national = digits[len(code) :]
         if not code or len(national) < _MIN_NATIONAL:
             return ""

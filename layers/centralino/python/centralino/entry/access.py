@@ -29,13 +29,6 @@ if TYPE_CHECKING:
 MAX_REMEMBERED = 2_000
 
 
-class Presented(NamedTuple):
-    """A key as a request brought it."""
-
-    key: str
-    in_url: bool
-
-
 class Admitted(NamedTuple):
     """A tenant's settings, one of its keys and, where calls are routed, its routing, when read."""
 
@@ -45,16 +38,19 @@ class Admitted(NamedTuple):
     routing: Routing | None = None
 
 
-def presented_key(request: Request) -> Presented:
+def presented_key(request: Request) -> tuple[str, bool]:
     """Find the key: `x-api-key`, Basic password, Bearer, the path's `/v1/k/{key}/`, `?key=`.
 
     Takes the key out of the request's path. Several PBXs can do just one of these.
+
+    Returns:
+        The key, and whether it came in the URL.
     """
-    in_path = request.path_key()
+    in_path = request.path_key() if "k" in request.segments else ""
     key = request.headers.get("x-api-key", "").strip() or _authorized(request)
     if key:
-        return Presented(key, in_url=False)
-    return Presented(in_path or request.query().get("key", ""), in_url=True)
+        return key, False
+    return in_path or request.query().get("key", ""), True
 
 
 def _authorized(request: Request) -> str:
@@ -98,8 +94,8 @@ class Door:
             UnavailableError: the store can't say.
         """
         presented = presented_key(request)
-        remembered = self._remembered.get(presented.key)
-        tenant = remembered.settings.tenant if remembered else tenant_of(presented.key)
+        remembered = self._remembered.get(presented[0])
+        tenant = remembered.settings.tenant if remembered else tenant_of(presented[0])
         if not tenant:
             raise CredentialsError("no API key, or one that is not shaped like <tenant>.<secret>")
         visit = Visit(self, request, tenant, presented, roles)
@@ -129,6 +125,9 @@ class Visit:
         key: the key that let it in.
         routing: the tenant's routing, as the settings; None where calls are not routed.
         renewed: the settings or the routing were found changed after they had been used.
+        settled: the settings and the key hold without asking again.
+        line: the line that the call came in on, once it is known: its PBX's patience bounds what is
+            read from then on.
         read_s: seconds spent waiting for the store.
         now: the time, seconds since 1970.
     """
@@ -142,15 +141,15 @@ class Visit:
         door: Door,
         request: Request,
         tenant: str,
-        presented: Presented,
+        presented: tuple[str, bool],
         roles: Collection[str],
     ) -> None:
         self._door = door
         self._request = request
         self._roles = roles
-        self._presented = presented
-        self._settled = False
-        self._line: Line | None = None
+        self._presented, self._in_url = presented
+        self.settled = False
+        self.line: Line | None = None
         self.tenant = tenant
         self.renewed = False
         self.read_s = 0.0
@@ -158,8 +157,8 @@ class Visit:
         self.deadline = Deadline(request.received_at, self.now())
 
     def on_line(self, line: Line) -> None:
-        """Say which line the call came in on: its PBX's patience bounds what is read from now."""
-        self._line = line
+        """Say which line the call came in on."""
+        self.line = line
 
     def read(self, numbers: Sequence[str], caller: str = "", beside: Beside | None = None) -> Read:
         """Read the cards of some numbers; settings grown old ride along.
@@ -174,7 +173,7 @@ class Visit:
             ForbiddenError: it may no longer do this.
             UnavailableError: the store did not answer, or there is no time left to ask.
         """
-        key_hash = "" if self._settled else hash_key(self._presented.key)
+        key_hash = "" if self.settled else hash_key(self._presented)
         with_routing = {} if beside is None else {"beside": beside}
         asked_at = self.now()
         limit_s = self.limit_s(asked_at)
@@ -197,23 +196,23 @@ class Visit:
 
     def settle(self) -> None:
         """Make sure that what was believed still holds; costs a round trip only if it is old."""
-        if not self._settled:
+        if not self.settled:
             self.read(())
 
     def limit_s(self, now: float) -> float:
         """Return how long the store may take for what is asked now, seconds; 0 for no time left."""
         if self._door.read_s:
             return self._door.read_s
-        if self._line is None:
+        if self.line is None:
             return self.deadline.first_read_in_s(now)
-        return self.deadline.read_in_s(self._line.decode_timeout_s, now)
+        return self.deadline.read_in_s(self.line.decode_timeout_s, now)
 
     def _settle(self, found: Read) -> None:
         if found.tenant is None:
             raise UnavailableError("unprocessed")
         settings, key, routing = found.tenant
         if settings is None or key is None:
-            self._door.remember(self._presented.key, None)
+            self._door.remember(self._presented, None)
             raise CredentialsError("the API key is unknown")
         before = getattr(self, "settings", settings)
         routed_before = getattr(self, "routing", routing)
@@ -223,7 +222,7 @@ class Visit:
             routing = routed_before
         admitted = Admitted(settings, key, self.now(), routing)
         self.enter(admitted, settled=True)
-        self._door.remember(self._presented.key, admitted)
+        self._door.remember(self._presented, admitted)
         # All of them, not their version: a new block length does not count as an edit.
         self.renewed = rerouted or settings != before
 
@@ -243,7 +242,7 @@ class Visit:
             raise CredentialsError("the API key has expired")
         if key.networks and not _within(self._request.source_ip, key.networks):
             raise CredentialsError("the API key may not be used from this address")
-        if self._presented.in_url and key.role not in URL_ROLES:
+        if self._in_url and key.role not in URL_ROLES:
             raise CredentialsError(f"a key of role {key.role} may not travel in a URL")
         if key.role not in self._roles:
             raise ForbiddenError(f"a key of role {key.role} may not do this")
@@ -251,7 +250,7 @@ class Visit:
         if origin and origin not in admitted.settings.origins:
             raise ForbiddenError("this web origin is not among the tenant's")
         self.settings, self.key, self.routing = admitted.settings, key, admitted.routing
-        self._settled = settled
+        self.settled = settled
 
 
 def _basic_password(value: str) -> str:

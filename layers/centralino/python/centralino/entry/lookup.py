@@ -106,7 +106,7 @@ def lookup(
 
 def _decode(call: Call, visit: Visit, live_search: Callable[[], LiveSearch | None]) -> Decoded:
     decoded = _decode_with_settings(call, visit, live_search)
-    if not decoded.reason:
+    if not (visit.settled or decoded.reason):
         # With no card read there was nothing for old settings to ride along with.
         visit.settle()
     if visit.renewed:
@@ -121,7 +121,7 @@ def _decode_with_settings(
 ) -> Decoded:
     settings = visit.settings
     line = settings.line_for(call.trunk, call.did)
-    visit.on_line(line)
+    visit.line = line
     live = None
     if settings.crms and settings.live_search_s > 0:
         from centralino.entry.live import Live  # noqa: PLC0415 - many tenants have no CRM to ask
@@ -138,13 +138,8 @@ def _loggable_trunk(trunk: str, visit: Visit | None) -> str:
 def _call(fields: Mapping[str, str]) -> Call:
     for name in NUMBER_FIELDS:
         if name in fields:
-            return Call(
-                number=fields[name],
-                did=fields.get("did", ""),
-                trunk=fields.get("trunk", ""),
-                name=fields.get("name", ""),
-                call_id=fields.get("call_id", ""),
-            )
+            rest = [fields.get(field, "") for field in ("did", "trunk", "name", "call_id")]
+            return Call(fields[name], *rest)
     raise PayloadError("number", "the caller's number, or an empty field if it is withheld")
 
 

@@ -66,6 +66,8 @@ def loggable_id(text: str) -> str:
     Call ids and trunks are meant to be nobody's data, but SIP puts numbers before the `@`, and a
     mistyped setting a key or a name. Numbers are masked, and what isn't like an id is left out.
     """
+    if len(text) < MIN_KEY and text.isalpha() and text.isascii():
+        return text
     if len(text) > MAX_ID or not _ID.fullmatch(text):
         return ""
     if len(text) >= MIN_KEY and KEY_PATTERN.search(text):
