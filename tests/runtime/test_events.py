@@ -50,11 +50,24 @@ def test_a_request_is_answered_as_expected(running: Running, case: str) -> None:
     )
 
 
-@pytest.mark.parametrize("case", [case for case in _cases(EVENTS) if case.startswith("lookup/")])
-def test_a_lookup_s_file_is_named_for_its_outcome(case: str) -> None:
+@pytest.mark.parametrize(
+    "case", [case for case in _cases(EVENTS) if case.startswith(("lookup/", "route_call/"))]
+)
+def test_a_call_s_file_is_named_for_its_outcome(case: str) -> None:
     outcome = _read(EXPECTED, case)["headers"]["x-centralino-outcome"]
-    word = case.removeprefix("lookup/").split("_", 1)[0]
+    word = case.partition("/")[2].split("_", 1)[0]
     assert word == outcome
+
+
+def test_what_a_routed_call_leaves_in_the_log_has_neither_its_number_nor_its_name_nor_its_key(
+    running: Running,
+) -> None:
+    routing = running("route_call")
+    routing.invoke(_read(EVENTS, "route_call/decided_asterisk_key_in_path"))
+    lines = [line for line in routing.log().splitlines() if '"message": "route"' in line]
+    assert json.loads(lines[-1])["outcome"] == "decided"
+    for secret in ("3471234567", "EventsPbxKeyForTests00", "Rossi"):
+        assert not [line for line in lines if secret in line]
 
 
 def test_what_a_call_leaves_in_the_log_has_neither_its_number_nor_its_name_nor_its_key(

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 from centralino.adapters.store.connections import DynamoConnectionStore
 from centralino.adapters.store.contacts import DynamoContactStore
+from centralino.adapters.store.customers import DynamoCustomerStore
+from centralino.adapters.store.routing import DynamoRoutingStore
 from centralino.adapters.store.tenants import DynamoTenantStore
+from centralino.application.compile_routing import save_parts
 from centralino.application.save_contact import save_contact
+from centralino.application.save_customer import save_customer
 from centralino.domain.contact import Contact, ContactNumber
+from centralino.domain.customer import Customer
 from centralino.domain.keys import ApiKey, hash_key
 from centralino.domain.settings import LabelStyle, Line, Settings
 
@@ -41,6 +47,32 @@ SETTINGS = Settings(
     label=LabelStyle(max_length=20, flags={"important": "*", "overdue": "!"}),
     extens={"21": "Chiara"},
 )
+# What PBXs sign with.
+PBX_SECRETS = {"pbx-twilio": {"auth_token": "EventsTokenOfTwilio"}}
+VAT = "IT12345670017"
+EXPIRED_VAT = "IT00743110157"
+RULES = {
+    "destinations": {
+        "support": {"to": "queue:600", "omnileads": "1,3"},
+        "sales": {"to": "queue:700", "omnileads": "1,4"},
+    },
+    "fallback": "sales",
+    "rules": [
+        {"name": "paying", "when": "customer.status == 'active'", "to": "support"},
+        {
+            "name": "unknown",
+            "when": "!(customer.known) && caller.number != ''",
+            "to": "identify:vat",
+        },
+        {"name": "the rest", "to": "sales"},
+    ],
+}
+# Nothing is learned, so that an event is answered the same whatever came before it.
+NODES = {
+    "vat": {"mode": "check", "codes": ["vat:IT"], "prompt": "vat-number", "teaches": False},
+    "check": {"mode": "check", "codes": ["vat:IT"], "teaches": False},
+    "where": {"mode": "route", "codes": ["vat:IT"], "yes": "support", "teaches": False},
+}
 OFFICINE = "Officine Meccaniche Rossi S.r.l."
 EDILNORD = "Edilnord S.p.A."
 
@@ -49,7 +81,7 @@ def parameters(prefix: str) -> dict[str, str]:
     """Return the secrets of the CRMs as SSM keeps them, below a prefix."""
     return {
         f"{prefix}/{SETTINGS.tenant}/crm/{provider}": json.dumps(secrets)
-        for provider, secrets in CRM_SECRETS.items()
+        for provider, secrets in {**CRM_SECRETS, **PBX_SECRETS}.items()
     }
 
 
@@ -66,6 +98,23 @@ def load(client: Sender, table: str) -> None:
     contacts = DynamoContactStore(client, table, SETTINGS.tenant)
     for contact in _contacts():
         save_contact(contacts, contact, SETTINGS.line, now_ms=0)
+    _load_routing(client, table)
+
+
+def _load_routing(client: Sender, table: str) -> None:
+    customers = DynamoCustomerStore(client, table, SETTINGS.tenant)
+    for code, status in ((VAT, "active"), (EXPIRED_VAT, "expired"), ("C1001", "active")):
+        save_customer(
+            customers,
+            Customer(code, "Officine Rossi", status=status, plan="gold"),
+            who="events",
+            now_ms=0,
+            time_zone="Europe/Rome",
+        )
+    routing = DynamoRoutingStore(client, table, SETTINGS.tenant)
+    version = routing.add_rules(RULES, at=0, by="events").version
+    parts = routing.parts()._replace(nodes=NODES, published=version)
+    save_parts(routing, parts, SETTINGS, now_s=time.time())
 
 
 def _contacts() -> tuple[Contact, ...]:
@@ -95,6 +144,7 @@ def _contacts() -> tuple[Contact, ...]:
         _contact("lefevre", "+33 1 99 00 12 34", ("François", "Lefèvre")),
         _contact("papadopoulos", "+30 210 1234567", ("Αλέξανδρος", "Παπαδόπουλος")),
         _contact("yamada", "+81 3-3123-4567", ("太郎", "山田")),
+        _contact("bruni", "02 55019999", ("Carla", "Bruni"))._replace(customer_code=EXPIRED_VAT),
         _contact("smith", "+44 20 7946 0123", ("Jane", "Smith"), "Smith & Sons Ltd"),
     )
 

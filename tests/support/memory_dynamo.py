@@ -168,6 +168,12 @@ class MemoryDynamo:
             return {"Attributes": dict(self._find(payload["Key"]) or {})}
         return {}
 
+    def _PutItem(self, payload: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        if not self._holds(payload):
+            raise AwsError("ConditionalCheckFailedException", "The conditional request failed", {})
+        self._apply("Put", payload)
+        return {}
+
     def _DeleteItem(self, payload: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
         if not self._holds(payload):
             raise AwsError("ConditionalCheckFailedException", "The conditional request failed", {})

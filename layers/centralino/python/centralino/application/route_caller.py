@@ -546,18 +546,19 @@ def _is_over(talk: Talk | None, routing: Routing) -> bool:
 def shown(routed: Routed, office: Office, now_s: float) -> dict[str, str]:
     """Return what a phone and a screen may show of a caller, flat text.
 
-    A caller ID proves nothing: a customer who was merely learned is shown only if the tenant
-    trusts that.
+    A caller ID proves nothing, and codes are public: a customer who was merely learned is shown
+    only if the tenant trusts that, and so is the name of one whose code was typed.
 
     Returns:
         `label, outcome, contact_id, url, company, customer_code, customer_status`.
     """
     decoded, who = routed.caller.decoded, routed.who
     holder = None if decoded.outcome == "ambiguous" else decoded.holder
-    trusted = who.source != "learned" or learning_options(office.routing.learning).trust == "card"
+    believed = learning_options(office.routing.learning).trust == "card"
+    trusted = believed or who.source != "learned"
     customer = routed.customer.customer if routed.customer and trusted else None
     label = decoded.label
-    if customer and not decoded.holder and customer.name:
+    if customer and customer.name and not decoded.holder and (believed or who.source == "crm"):
         label = clean_name(customer.name, office.settings.label)
     status = ""
     if customer:

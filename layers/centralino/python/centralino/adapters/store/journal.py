@@ -1,7 +1,7 @@
 """The journal: decisions, and the calls that histories count, written without anybody waiting.
 
 A request leaves on a connection of its own just before the answer to the PBX; what DynamoDB said
-of it is looked at when the next call comes (docs/adr/0010-the-answer-is-read-later.md). What did
+of it is looked at when the next call comes (docs/adr/0011-the-answer-is-read-later.md). What did
 not arrive is sent again: the same request means the same every time, since a decision is put only
 where there is none yet, and the histories count in the same transaction.
 """

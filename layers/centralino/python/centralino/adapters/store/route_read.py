@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from centralino.adapters.aws import AwsError
@@ -208,7 +209,10 @@ class DynamoRouteStore(DynamoCallStore):
         updates = [HistoryUpdate(self._table, key, at).answered(exten, at) for key in keys]
         if not updates:
             return
-        payload = {"TransactItems": [{"Update": update.payload()} for update in updates]}
+        payload = {
+            "TransactItems": [{"Update": update.payload()} for update in updates],
+            "ClientRequestToken": os.urandom(16).hex(),
+        }
         try:
             self._client.call("TransactWriteItems", payload, timeout_s=timeout_s)
         except AwsError as error:
