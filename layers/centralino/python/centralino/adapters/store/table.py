@@ -22,6 +22,12 @@ more than which CRMs they have. Every item has a `type` and a schema version `sv
 | who renews the access token of a connection just now? | `T#acme` / `TOKEN#hubspot` | `TokenClaim`; a conditional UpdateItem is the claim; the token is where secrets are |
 | which records has a full run met? | `T#acme#M#hubspot#<run>` / `00000017` | `Marks`; Query, before the sweep |
 | who are the agents, and who is available? | `T#acme` / `AGENTS` | `Agents`; one item, in the BatchGetItem of a call that is routed |
+| who is this customer, and until when? | `T#acme#K#IT01234567890` / `K` | `Customer`; in the second BatchGetItem of a call that is routed |
+| which numbers were learned to be the customer's? who changed what of it? | the same `pk` / `A#+390244556677`, `T#<milliseconds>#<random>` | `Learned`, `Change`; Query |
+| which customers have these digits in their code? | `T#acme#D#01234567890` / `D` | `Digits`; a keypad has no letters |
+| which customers was this number learned to be? | `T#acme#A#+390244556677` / `A` | `Association`; in the BatchGetItem of a call that is routed |
+| list, export, erase customers and learned numbers | index `list`: `T#acme#L#customer#<0..15>` / `IT01234567890`, `T#acme#L#learned#<0..15>` / `+390244556677` | Query |
+| how many registrations came in this minute? | `T#acme#R#<sha256>` / `R` | `Counter`; one atomic UpdateItem, of a source and of the tenant |
 | tombstones, to erase a tenant | index `list`: `T#acme#L#tombstone#<0..15>` / `hubspot:17` | Query |
 
 **NumberCard.** `n` counts the holders; `h:<contact id>` is one holder, a JSON array in the order of
@@ -83,6 +89,19 @@ them to the TTL.
 `Agent` without the exten, up to `substitutes`, its empty tail cut off. `s:`, `t:` and `l:` of the
 same exten are the state, since when, and the load, so that saying who is available is one UpdateItem
 and takes nothing else away. `n` counts the agents: at most 250, each of at most 1,200 bytes.
+
+**Customer.** `doc` as JSON, `v` its version, `n` how many numbers were learned for it. The customer,
+what its code is found by (`Digits`), the line of its audit trail (`Change`, for 2 years) and the mark of
+the registration that it comes from are written in one TransactWriteItems. A deleted customer takes
+its numbers and its history along; the trail has its own end, and neither names nor whole numbers.
+
+**Association.** A number leads to the customers whose code was typed from it: `k:<code>` says when and
+where, `u:<code>` when it was last used, noted once a day. The same is stored with the customer
+(`Learned`), and both sides change in one TransactWriteItems, together with the audit trail. Two
+conditions hold it: `r`, a random word of the number's item that every change renews, and the
+customer's `n`; who takes away what ran out names its `u:<code>`, for it may be used in that very
+moment. The number's item ends 400 days after its last use; the half with the customer leads nowhere
+then, and the next lesson takes it away.
 
 **TTL** is the attribute `expires_at`, seconds since 1970. DynamoDB removes such items late, so
 every reader checks it as well.
