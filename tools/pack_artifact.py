@@ -22,6 +22,8 @@ RUNTIME = (3, 13)
 BALLAST_DIRECTORIES = ("__pycache__", "tests", "bin")
 BALLAST_SUFFIXES = (".dist-info", ".pyi", ".pyc", ".pth")
 BALLAST_FILES = ("py.typed", ".lock")
+# These packages ask for their own version when they are imported, and read it here.
+READ_AT_IMPORT = ("holidays-*.dist-info/METADATA",)
 # The name of a compiled module for any Python 3 lacks the platform; Python finds it with one too.
 ABI3 = ".abi3.so"
 # Field e_machine of the ELF header. https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
@@ -68,7 +70,8 @@ def _merge(source: Path, target: Path) -> None:
         raise PackError(f"there is no folder {source}")
     for path in sorted(source.rglob("*")):
         relative = path.relative_to(source)
-        if path.is_dir() or any(map(_is_ballast, relative.parts)):
+        kept = any(map(relative.match, READ_AT_IMPORT))
+        if path.is_dir() or (any(map(_is_ballast, relative.parts)) and not kept):
             continue
         copy = target / relative.with_name(_named_by_platform(path))
         if not copy.exists():

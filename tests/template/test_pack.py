@@ -46,6 +46,12 @@ def test_what_no_call_reads_stays_out(tmp_path: Path) -> None:
     assert _packed(tmp_path / "target", source) == {"package/module.py", "package/roots.pem"}
 
 
+def test_a_package_that_asks_for_its_own_version_keeps_what_says_it(tmp_path: Path) -> None:
+    info = "holidays-0.108.dist-info"
+    source = _folder(tmp_path / "source", {f"{info}/METADATA": b"", f"{info}/RECORD": b""})
+    assert _packed(tmp_path / "target", source) == {f"{info}/METADATA"}
+
+
 def test_the_compiled_modules_of_both_processors_lie_side_by_side(tmp_path: Path) -> None:
     arm = _folder(tmp_path / "arm", {"one.py": b"", "fast.abi3.so": AARCH64})
     x86 = _folder(tmp_path / "x86", {"one.py": b"", "fast.abi3.so": X86_64})
