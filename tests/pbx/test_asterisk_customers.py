@@ -27,7 +27,7 @@ from centralino.domain.settings import Line, Settings
 from tests.support.asterisk import ROOT
 from tests.support.faulty_http import hung
 from tests.support.http_gateway import HttpGateway
-from tests.support.office import OML_TYPE_1, OML_TYPE_2, ROUTED
+from tests.support.office import OML_CUSTOM, OML_TYPE_1, OML_TYPE_2, ROUTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,10 +51,16 @@ RULES = {
         "support": {"to": "queue:support", "omnileads": "1,3"},
         "sales": {"to": "queue:sales", "omnileads": "1,4"},
         "gold": {"to": "queue:gold", "omnileads": "1,5"},
+        "node": {"to": "custom:ask", "omnileads": "9,4"},
     },
     "fallback": "sales",
     "rules": [
         {"name": "paying", "when": "customer.status == 'active'", "to": "support"},
+        {
+            "name": "who is it, OMniLeads",
+            "when": "call.provider == 'omnileads' && customer.code == ''",
+            "to": "node",
+        },
         {"name": "who is it", "when": "customer.code == ''", "to": "identify:ask"},
         {"name": "the rest", "when": "", "to": "sales"},
     ],
@@ -272,3 +278,19 @@ def test_omnileads_asks_and_goes_where_the_node_says(  # noqa: PLR0917 - a case 
         f"Content-Length: {len('idContact=' + digits)}",
         "Content-Type: application/x-www-form-urlencoded",
     ]
+
+
+@pytest.mark.parametrize(("number", "called"), [(KNOWN, "type1id3"), ("+390266554433", "type9id4")])
+def test_omnileads_asks_only_callers_who_are_not_known_before_the_node(
+    number: str, called: str, office: Office
+) -> None:
+    assert office.call(number, "", OML_CUSTOM).called == called
+
+
+def test_before_the_node_of_omnileads_calls_go_on_in_time_while_the_service_hangs(
+    office: Office,
+) -> None:
+    with hung() as url:
+        office.ask_at(url)
+        office.asterisk.set_globals(CENTRALINO_TIMEOUT="1.2")
+        assert office.call(KNOWN, "", OML_CUSTOM).called == "type1id3"

@@ -18,6 +18,7 @@ CHROOT = ROOT / ".cache" / "asterisk-sid"
 DIALPLANS = (
     ROOT / "integrations" / "asterisk" / "centralino.conf",
     ROOT / "integrations" / "asterisk" / "centralino-route.conf",
+    ROOT / "integrations" / "omnileads" / "centralino-oml.conf",
 )
 
 # Only what an inbound call needs: it starts in a second, and nothing listens but what is tested.

@@ -24,6 +24,7 @@ SITE_BEFORE=kept
 
 #include "centralino.conf"
 #include "centralino-route.conf"
+#include "centralino-oml.conf"
 
 [globals]
 SITE_AFTER=kept
@@ -89,6 +90,9 @@ exten => _80033[12],1,Set(CURLOPT(conntimeout)=10)
  same => n,Gosub(oml-dst-switch,s,1(${CRMCHOICE}))
  same => n(notcorrect),Goto(site-phones,notcorrect,1)
 
+; what a custom destination of OMniLeads leads to
+exten => 800441,1,Goto(centralino-oml,s,1)
+
 ; one phone for all that is dialled here: what it was called as tells where the call went
 [site-phones]
 exten => _[+0-9a-z].,1,Dial(PJSIP/phone/sip:${EXTEN}@${PHONE},10)
@@ -103,6 +107,9 @@ exten => idle,1,Answer()
  same => n,Wait(20)
 
 [oml-dst-switch]
+exten => s,1,Goto(site-phones,type${ARG1}id${ARG2},1)
+
+[sub-oml-dst-switch]
 exten => s,1,Goto(site-phones,type${ARG1}id${ARG2},1)
 
 [from-trunk]
@@ -123,6 +130,7 @@ FREEPBX_ROUTE = "800888"
 ROUTED = "800999"
 OML_TYPE_1 = "800331"
 OML_TYPE_2 = "800332"
+OML_CUSTOM = "800441"
 DID = "+390299887766"
 
 
