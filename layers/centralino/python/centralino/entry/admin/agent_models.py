@@ -33,7 +33,11 @@ ExtenPath = Annotated[
     str,
     BeforeValidator(unquote),
     StringConstraints(pattern="^[0-9*#]{1,20}$"),
-    Path(description="The agent's extension", examples=["21"]),
+    Path(
+        description="The agent's extension",
+        examples=["21"],
+        json_schema_extra={"pattern": "^[0-9*#]{1,20}$"},
+    ),
 ]
 
 
@@ -126,7 +130,11 @@ ScheduleNamePath = Annotated[
     str,
     BeforeValidator(unquote),
     StringConstraints(pattern=f"^{NAME_PATTERN}$"),
-    Path(description="What rules and agents call it", examples=["office"]),
+    Path(
+        description="What rules and agents call it",
+        examples=["office"],
+        json_schema_extra={"pattern": f"^{NAME_PATTERN}$"},
+    ),
 ]
 
 
