@@ -38,17 +38,22 @@ class DynamoTraceStore(OneTenant):
         """Return what calls from some numbers have left behind; see the port."""
         wanted = frozenset(numbers)
         items = self._read([history_key(self.tenant, number) for number in sorted(wanted)])
-        found = (kept for _, kept in self._decisions() if _caller(kept) in wanted)
+        found = (
+            kept
+            for item, kept in self._decisions()
+            if _caller(kept) in wanted and not self._is_over(item)
+        )
         return Traces(self._histories(items), tuple(found))
 
     def erase(self, numbers: Sequence[str]) -> int:
         """Remove what calls from some numbers have left behind; see the port."""
         wanted = frozenset(numbers)
         keys = [history_key(self.tenant, number) for number in sorted(wanted)]
-        gone = [{"pk": item["pk"], "sk": item["sk"]} for item in self._read(keys)]
-        gone += [key for key, kept in self._decisions() if _caller(kept) in wanted]
-        for key in gone:
-            self._delete(key)
+        gone = self._read(keys)
+        # Also what has expired: DynamoDB takes its time.
+        gone += [item for item, kept in self._decisions() if _caller(kept) in wanted]
+        for item in gone:
+            self._delete({"pk": item["pk"], "sk": item["sk"]})
         return len(gone)
 
     def page(self, *, cursor: str = "", limit: int = 100) -> TracePage:
@@ -66,7 +71,8 @@ class DynamoTraceStore(OneTenant):
         if kind == "history":
             traces = Traces(self._histories(items), ())
         else:
-            traces = Traces({}, tuple(kept for _, kept in self._kept(items)))
+            kept = (read_kept(item["doc"]["S"]) for item in items if not self._is_over(item))
+            traces = Traces({}, tuple(kept))
         if shard + 1 < SHARDS:
             return TracePage(traces, f"{kind}.{shard + 1}")
         return TracePage(traces, "decision.0" if kind == "history" else "")
@@ -87,21 +93,18 @@ class DynamoTraceStore(OneTenant):
     def _decisions(self) -> Iterator[tuple[Item, Kept]]:
         for shard in range(SHARDS):
             for keys in self._listed("decision", shard):
-                yield from self._kept(self._read(keys))
-
-    def _kept(self, items: Sequence[Item]) -> Iterator[tuple[Item, Kept]]:
-        now = self._now()
-        for item in items:
-            if int(item["expires_at"]["N"]) > now:
-                yield {"pk": item["pk"], "sk": item["sk"]}, read_kept(item["doc"]["S"])
+                for item in self._read(keys):
+                    yield item, read_kept(item["doc"]["S"])
 
     def _histories(self, items: Sequence[Item]) -> dict[str, History]:
-        now = self._now()
         return {
             item["pk"]["S"].rpartition("#")[2]: read_history(item)
             for item in items
-            if int(item["expires_at"]["N"]) > now
+            if not self._is_over(item)
         }
+
+    def _is_over(self, item: Item) -> bool:
+        return int(item["expires_at"]["N"]) <= self._now()
 
     def _listed(self, kind: str, shard: int) -> Iterator[list[Item]]:
         """Yield the keys in a part of a list, up to a hundred at a time."""
