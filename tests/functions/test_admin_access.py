@@ -31,6 +31,9 @@ BODIES: dict[str, Any] = {
     "patch_settings": {"line": {"country": "DE"}},
     "put_agent": {"name": "Anna"},
     "put_state": {"state": "busy"},
+    "post_rules": {"document": {"rules": [{"name": "all", "to": "queue:1"}]}},
+    "publish": {},
+    "test_rules": {"document": {}, "days": 1},
     "put_schedule": {"open": {"mon": ["09:00-10:00"]}},
     "patch_routing": {"keep_days": 30},
 }
@@ -40,7 +43,13 @@ BODIES |= {
     "register": {"code": "C77"},
 }
 # What the other tenant has by these names, and this one hasn't.
-NAMES = {"exten": EXTEN, "name": "theirs", "code": "THEIRS", "number": "+39024455667"}
+NAMES = {
+    "exten": EXTEN,
+    "name": "theirs",
+    "code": "THEIRS",
+    "number": "+39024455667",
+    "version": "1",
+}
 _UNIQUE = re.compile(r"[0-9a-f]{12,32}|acme\.[\w-]{22}")
 QUERIES = {"explain": {"number": "+39024455667"}}
 

@@ -25,6 +25,7 @@ from centralino_cli import (
     registrations,
     report,
     routing,
+    rules,
     schedules,
     settings,
     tenants,
@@ -71,6 +72,7 @@ app = typer.Typer(
 )
 app.command()(calls.lookup)
 app.command()(calls.explain)
+app.command("explain-route")(rules.explain_route)
 app.command()(calls.whoami)
 app.command("import")(importing.import_file)
 app.add_typer(agents.app, name="agents")
@@ -84,6 +86,7 @@ app.add_typer(pbx.app, name="pbx")
 app.add_typer(registrations.app, name="registrations")
 app.add_typer(report.app, name="report")
 app.add_typer(routing.app, name="routing")
+app.add_typer(rules.app, name="rules")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(settings.app, name="settings")
 
