@@ -1,8 +1,8 @@
 """The worker in processes that a test can kill: `python -m tests.support.apply_worker`.
 
 It reads jobs from standard input, a JSON object a line, and forks for each of them, so a worker is
-there in milliseconds. Of each it says two lines: the process's id, then, once it ended, how. The
-worker begins when it is sent a line more.
+there in milliseconds. Of each it says three lines: the process's id, then, once it ended, how, and
+how much memory it ever had, KiB. The worker begins when it is sent a line more.
 """
 
 from __future__ import annotations
@@ -133,7 +133,13 @@ def work(job: Mapping[str, Any]) -> None:
 
 
 class Workers:
-    """Starts workers, for the length of a `with` block."""
+    """Starts workers, for the length of a `with` block.
+
+    Attributes:
+        peak_kib: how much memory the last one had at most.
+    """
+
+    peak_kib = 0
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -165,11 +171,13 @@ class Workers:
     def run(self) -> int:
         """Let it begin, and wait for its end; return its exit status, -9 if it was killed."""
         self._say("go")
-        return self._hear()
+        return self.end()
 
     def end(self) -> int:
         """Wait for the end of one that was killed before it began; return its exit status."""
-        return self._hear()
+        status = self._hear()
+        self.peak_kib = self._hear()
+        return status
 
     def _say(self, line: str) -> None:
         assert self._process.stdin
@@ -214,7 +222,9 @@ def main() -> None:
                 sys.stdout.flush()
                 os._exit(status)
         _say(pid)
-        _say(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        _, status, usage = os.wait4(pid, 0)
+        _say(os.waitstatus_to_exitcode(status))
+        _say(usage.ru_maxrss)
 
 
 def _say(number: int) -> None:
