@@ -129,7 +129,7 @@ def test_a_schedule_comes_from_a_file_or_from_options(line: CommandLine, tmp_pat
 
 
 def test_options_of_routing_are_read_and_changed(line: CommandLine, tmp_path: Path) -> None:
-    assert line.done("routing", "get", "time_zone").out == "Europe/Rome\n"
+    assert line.done("routing", "get", "time_zone").out == "UTC\n"
     told = line.done(
         "routing", "set", "time_zone=Europe/Lisbon", "learning.days=90", "keep_days=30"
     )
