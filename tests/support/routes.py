@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from centralino.domain.agent import Agent
     from centralino.domain.decision import Kept
     from centralino.domain.settings import Settings
+    from centralino.ports.route_read import Entry
 
 # A VAT number whose check digit is right, and another one.
 VAT = "IT12345670017"
@@ -66,6 +67,16 @@ class NoSecrets:
         return {}
 
     refresh = read
+
+
+class NoJournal:
+    """Keeps nothing."""
+
+    lost = 0
+
+    def keep(self, entry: Entry, *, timeout_s: float) -> None:
+        """Keep nothing."""
+        del entry, timeout_s
 
 
 class Switchboard:

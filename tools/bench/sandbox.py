@@ -48,6 +48,12 @@ def receiver() -> Sandbox:
     return Sandbox(found.task, found.opt, found.zipped_bytes)
 
 
+def routing() -> Sandbox:
+    """Return the function that routes calls, made the same way."""
+    found = artifact("RouteCallFunction")
+    return Sandbox(found.task, found.opt, found.zipped_bytes)
+
+
 def compared(name: str, *, compiled: bool = False) -> Sandbox:
     """Return a function of tools/bench/functions, built and zipped by SAM with its defaults.
 
