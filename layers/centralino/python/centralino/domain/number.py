@@ -354,7 +354,7 @@ def mask(number: str) -> str:
 def is_valid(number: str) -> bool:
     """Tell whether an E.164 number is one that its numbering plan assigns."""
     digits = number.removeprefix("+")
-    code = _calling_code(digits)
+    code = digits[:2] if digits[:2] in CODES else _calling_code(digits)
     if not code:
         return False
     national = digits[len(code) :]
@@ -572,7 +572,8 @@ def _readings(text: str, line: Line) -> list[Candidate]:
     plan = _plan(line.country.upper())
     found: dict[str, str] = {}
     for number, reason in _possible(text, line, plan):
-        found.setdefault(number, reason)
+        if number:
+            found.setdefault(number, reason)
     if len(found) == 1:
         return [Candidate(f"+{n}", reason, f"+{n}") for n, reason in found.items()]
     valid = [n for n in found if is_valid(n)]
@@ -594,22 +595,25 @@ def _possible(text: str, line: Line, plan: Plan | None) -> Iterator[tuple[str, s
     if plan and plan.idd:
         match = _regex(plan.idd).match(text)
         if match and text[match.end() : match.end() + 1] != "0":
-            yield from _international(text[match.end() :], "idd")
+            yield _international(text[match.end() :]), "idd"
     if text[:2] == "00":
-        yield from _international(text[2:], "idd")
+        yield _international(text[2:]), "idd"
     digits_first = line.cli_format == "digits" or (
         line.cli_format == "mixed" and (plan is None or _lacks_trunk(text, plan))
     )
     if digits_first:
-        yield from _international(text, "digits")
+        yield _international(text), "digits"
     if plan:
-        national = _strip_prefix(text, plan)
-        shared = _dialled_as_in_france(text, national, plan)
-        yield from _national(national, shared or plan, "national")
-    if not digits_first:
-        yield from _international(text, "digits")
+        national = _strip_prefix(text, plan) if plan.prefix else text
+        if plan.code in _OVERSEAS_CODES:
+            shared = _dialled_as_in_france(text, national, plan)
+            yield _national(national, shared or plan), "national"
+        else:
+            yield _national(national, plan), "national"
+    if not digits_first and text[0] != "0":  # no calling code begins with a 0
+        yield _international(text), "digits"
     if plan and line.area_code and text[0] != "0":
-        yield from _national(line.area_code + text, plan, "local")
+        yield _national(line.area_code + text, plan), "local"
 
 
 def _lacks_trunk(text: str, plan: Plan) -> bool:
@@ -619,16 +623,21 @@ def _lacks_trunk(text: str, plan: Plan) -> bool:
     return not (plan.bare and _regex(plan.bare).fullmatch(text))
 
 
-def _international(text: str, reason: str) -> Iterator[tuple[str, str]]:
+def _international(text: str) -> str:
+    """Return the number that digits are with their country code; empty if they are none."""
     number = _canonical(text)
-    if number and not _length_problem(number):
-        yield number, reason
+    return "" if not number or _length_problem(number) else number
 
 
-def _national(national: str, plan: Plan, reason: str) -> Iterator[tuple[str, str]]:
-    number = _canonical(plan.code + national) if len(national) in plan.lengths else ""
-    if number and not _length_problem(number):
-        yield number, reason
+def _national(national: str, plan: Plan) -> str:
+    """Return the number that digits are in a country; empty if they are none."""
+    if len(national) not in plan.lengths:
+        return ""
+    dialled = plan.code + national
+    number = _canonical(dialled)
+    if number == dialled and len(number) <= MAX_E164:
+        return number  # whose length was looked at
+    return "" if not number or _length_problem(number) else number
 
 
 def _dialled_as_in_france(text: str, national: str, plan: Plan) -> Plan | None:
@@ -775,7 +784,7 @@ def _canonical(digits: str) -> str:
         if other:
             return other
         plan = _plan(CODES[code]) if national[0] in DOUBTFUL[code] else None
-        shorter = code + _strip_prefix(national, plan) if plan else digits
+        shorter = code + _strip_prefix(national, plan) if plan and plan.prefix else digits
         if len(shorter) - len(code) > _MAX_NATIONAL:
             return ""
         if shorter == digits:
@@ -811,8 +820,6 @@ def _strip_prefix(national: str, plan: Plan) -> str:
     The steps are libphonenumber's: a number that fits the plan stays if the shorter one doesn't,
     and the shorter one must not be too short.
     """
-    if not plan.prefix:
-        return national
     match = _regex(plan.prefix).match(national)
     if not match:
         return national
