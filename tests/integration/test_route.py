@@ -56,6 +56,20 @@ def test_an_unknown_caller_is_asked_learned_and_not_asked_again(board: Switchboa
     assert board.customers.learned_by(MILAN)[0].code == VAT
 
 
+def test_the_next_question_s_address_has_the_key_and_all_that_the_pbx_s_own_url_had(
+    board: Switchboard,
+) -> None:
+    key = board.tenant.keys["pbx"]
+    path = f"/v1/k/{key}/pbx/centralino/identify"
+    first = board.answer(path, call_id="c1", node="vat", trunk="milan")
+    second = board.answer(path, call_id="c1", node="vat", trunk="milan", digits="1", question="1")
+
+    place = f"https://cti.example{path}/vat?"
+    query = "call_id=c1&node=vat&trunk=milan&number=%2B390244556677"
+    assert first["next"] == second["next"] == f"{place}{query}"
+    assert (first["question"], second["question"]) == ("1", "2")
+
+
 def test_attempts_used_up_lead_to_where_unknown_callers_go(board: Switchboard) -> None:
     board.customer()
     board.answer(TURN, call_id="c1")

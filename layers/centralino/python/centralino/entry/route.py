@@ -33,13 +33,14 @@ from centralino.entry.observability import decode_line, describe, emit, loggable
 from centralino.entry.request import Request, read_pairs
 from centralino.entry.route_line import route_line
 from centralino.entry.ways import Renewed, Ways
-from centralino.ports.pbx import Ask, Asked, PbxCall, Told, Verdict
+from centralino.ports.pbx import Ask, Asked, PbxCall, Told, Verdict, node_url
 from centralino.ports.route_read import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from centralino.application.converse import Turn
     from centralino.domain.routing import Node
     from centralino.entry.access import Door, Visit
     from centralino.ports.customers import Learner
@@ -228,7 +229,7 @@ def _act(
     told = Told(
         label=words.pop("label"),
         decision=routed.decision,
-        ask=_ask(session, routed, at.node) if at and routed.turn else None,
+        ask=_ask(address, asked, routed.turn, at.node) if at and routed.turn else None,
         verdict=routed.verdict,
         fields={**words, "call_id": call.call_id},
     )
@@ -412,19 +413,9 @@ def _within_limits(call: PbxCall) -> PbxCall:
     return call._replace(**cut) if cut else call
 
 
-def _ask(session: _Session, routed: Routed, node: Node) -> Ask:
+def _ask(address: Address, asked: Asked, turn: Turn, node: Node) -> Ask:
     """Return the next question, with the address that the digits are to be sent to."""
-    turn = routed.turn
-    assert turn is not None  # noqa: S101 - it is what there is to ask
-    url = _origin(session.event, session.request)
-    path = (session.event.get("rawPath") or "/").split("/v1/", 1)
-    key = path[-1].split("/")[1] if path[-1].startswith("k/") else ""
-    # A stage's name stands before ours.
-    url += f"{path[0] if len(path) > 1 else ''}/v1/{f'k/{key}/' if key else ''}"
-    provider = session.address.provider if session.address else NATIVE["route"]
-    url += f"pbx/{provider}/identify/{node.name}?question={turn.question}"
-    if in_query := session.request.query().get("key"):
-        url += f"&key={in_query}"
+    url = node_url(asked, address.provider, node.name)
     return Ask(node, turn.again, url, turn.question)
 
 
