@@ -52,6 +52,7 @@ def learned(code: str, used_days_ago: float = 1.0, number: str = NUMBER) -> Lear
         ("", ""),
         ("no#hash", ""),
         ("_x", ""),
+        ("straße", ""),
         ("9" * 41, ""),
     ],
 )

@@ -116,7 +116,9 @@ def normal_code(text: str) -> str:
 
     Spaces, dots, dashes and slashes don't count. Text that is no code gives an empty one.
     """
-    code = _SEPARATORS.sub("", text).upper()
+    code = _SEPARATORS.sub("", text)
+    # Upper case would make ASCII of some letters that are not.
+    code = code.upper() if code.isascii() else ""
     return code if CODE_PATTERN.fullmatch(code) else ""
 
 

@@ -21,7 +21,8 @@ _UNTIL = (
     "A day, covered whole in the tenant's time zone (`2026-12-31`), or a time with its offset "
     "(`2026-12-31T12:00:00+01:00`); empty for no end"
 )
-_SEPARATED = r"[A-Za-z0-9_\s./\-]"
+# What `normal_code` takes.
+_SPELLED = r"^[\s./\-]*[A-Za-z0-9](?:[\s./\-]*[A-Za-z0-9_]){0,39}[\s./\-]*$"
 Status = Literal["prospect", "pending", "active", "expired", "suspended"]
 Until = Annotated[Printable, StringConstraints(max_length=40), Field(description=_UNTIL)]
 Tag = Annotated[Printable, StringConstraints(min_length=1, max_length=200)]
@@ -44,7 +45,7 @@ Code = Annotated[
     Field(
         description=f"{CODE}; it is stored in upper case without them",
         examples=["IT01234567890"],
-        json_schema_extra={"pattern": rf"^[\s./\-]*[A-Za-z0-9]{_SEPARATED}{{0,39}}$"},
+        json_schema_extra={"pattern": _SPELLED},
     ),
 ]
 CodePath = Annotated[
@@ -54,7 +55,7 @@ CodePath = Annotated[
     Path(
         description=CODE,
         examples=["IT01234567890"],
-        json_schema_extra={"pattern": r"^[A-Za-z0-9][A-Za-z0-9_]{0,39}$"},
+        json_schema_extra={"pattern": _SPELLED},
     ),
 ]
 NumberPath = Annotated[
