@@ -102,6 +102,21 @@ def test_who_saves_over_an_edition_that_is_gone_is_told(routing: DynamoRoutingSt
     assert routing.parts() == second
 
 
+def test_what_the_rules_in_force_name_can_not_be_taken_away(routing: DynamoRoutingStore) -> None:
+    rules = {"rules": [{"name": "ask", "when": "now.open.office", "to": "identify:vat"}]}
+    routing.add_rules(rules, at=AT, by="desk")
+    whole = RoutingParts(nodes={"vat": VAT | {"yes": "queue:1", "no": "queue:2"}})
+    whole = whole._replace(schedules={"office": {"open": {"mon": ["09:00-18:00"]}}}, published=1)
+    saved = save_parts(routing, whole, SETTINGS, now_s=AT)
+    with pytest.raises(PayloadError, match=r"rules\[0\].to: .* vat is none"):
+        save_parts(routing, saved._replace(nodes={}), SETTINGS, now_s=AT)
+    with pytest.raises(PayloadError, match=r"rules\[0\].when: .* now.open.office is none"):
+        save_parts(routing, saved._replace(schedules={}), SETTINGS, now_s=AT)
+    with pytest.raises(NotFoundError, match="no version 2"):
+        save_parts(routing, saved._replace(published=2), SETTINGS, now_s=AT)
+    assert routing.parts() == saved
+
+
 def test_versions_of_the_rules_are_counted_and_kept_as_they_were_written(
     routing: DynamoRoutingStore,
 ) -> None:

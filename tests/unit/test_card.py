@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 from typing import Any
 
@@ -8,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from centralino.domain.card import Choice, Holder, choose
+from centralino.adapters.store.table import read_holder, write_holder
+from centralino.application.index_contact import index_contact
+from centralino.domain.card import (
+    Card,
+    Choice,
+    Holder,
+    choose,
+    read_sent_card,
+    write_card,
+)
+from centralino.domain.contact import Contact, ContactNumber
+from centralino.domain.settings import Line
 
 
 def made(contact: str, **fields: Any) -> Holder:  # noqa: ANN401 - any of a holder's fields
@@ -143,3 +155,33 @@ def test_the_choice_does_not_depend_on_the_order_of_the_holders(holders: list[Ho
         (choice.holder.id, choice.others, choice.company)
         for choice in [choose(shuffled, 0, ("b",))]
     }
+
+
+def test_a_holders_owner_and_tags_come_back_from_an_item_and_from_another_function() -> None:
+    holder = made("a:1", owner="21", tags=("vip", "truck"), parts={"p": ["Rossi"]})
+    assert read_holder("a:1", write_holder(holder)) == holder
+    [sent] = read_sent_card(json.loads(json.dumps(write_card(Card("+39", (holder,), 1))))).holders
+    assert sent == holder
+
+
+def test_a_card_that_is_older_than_owners_and_tags_is_still_read() -> None:
+    old = made("a:1", name="Mario", updated_at_ms=5)
+    assert read_holder("a:1", json.dumps([*old[1:11]])) == old._replace(updated_at_ms=0)
+    assert read_holder("a:1", json.dumps([*old[1:12]])) == old
+    assert read_sent_card(["+39", 1, 0, [list(old[:12])]]).holders == (old,)
+
+
+def test_a_card_keeps_of_a_contact_the_tags_and_the_owner_that_it_has_room_for() -> None:
+    contact = Contact(
+        "a:1",
+        1,
+        last_name="Rossi",
+        numbers=(ContactNumber("+390244556677"),),
+        owner="x" * 65,
+        tags=("y" * 65, *(f"tag {n}" for n in range(30))),
+    )
+    [holder] = index_contact(contact, Line()).holders.values()
+    assert holder.owner == ""
+    assert holder.tags == tuple(f"tag {n}" for n in range(20))
+    named = index_contact(contact._replace(owner="Anna"), Line()).holders["+390244556677"]
+    assert named.owner == "Anna"

@@ -22,6 +22,8 @@ more than which CRMs they have. Every item has a `type` and a schema version `sv
 | who renews the access token of a connection just now? | `T#acme` / `TOKEN#hubspot` | `TokenClaim`; a conditional UpdateItem is the claim; the token is where secrets are |
 | which records has a full run met? | `T#acme#M#hubspot#<run>` / `00000017` | `Marks`; Query, before the sweep |
 | who are the agents, and who is available? | `T#acme` / `AGENTS` | `Agents`; one item, in the BatchGetItem of a call that is routed |
+| where do calls go? | `T#acme` / `ROUTING` | `Routing`: `doc` compiled, `parts` as written, `edition` compared when it is saved; in the BatchGetItem of a call that is routed, on a cold start |
+| what were the rules, and who wrote them? | `T#acme` / `RULES#00000001` | `Rules`; Query, the newest first |
 | who is this customer, and until when? | `T#acme#K#IT01234567890` / `K` | `Customer`; in the second BatchGetItem of a call that is routed |
 | which numbers were learned to be the customer's? who changed what of it? | the same `pk` / `A#+390244556677`, `T#<milliseconds>#<random>` | `Learned`, `Change`; Query |
 | which customers have these digits in their code? | `T#acme#D#01234567890` / `D` | `Digits`; a keypad has no letters |
