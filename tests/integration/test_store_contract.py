@@ -27,7 +27,7 @@ from centralino.domain.errors import (
 )
 from centralino.domain.keys import ApiKey
 from centralino.domain.settings import LabelStyle, Line, Rule, Settings
-from centralino.ports.call_read import Read
+from centralino.ports.call_read import Read, TenantItems
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.memory_store import NOW_S, MemoryStores, Stores
 from tests.support.store_model import assert_consistent, holders_of
@@ -43,6 +43,7 @@ NUMBER = "+390244556677"
 OTHER = "+390244556688"
 BLOCK = "+39024455*"
 HASH = "0f" * 32
+NOBODY = TenantItems(None, None)
 
 
 class CountedClient:
@@ -926,9 +927,9 @@ def test_a_call_with_an_unknown_key_or_tenant_learns_just_that(bench: Bench) -> 
     assert read.tenant
     assert read.tenant.settings
     assert read.tenant.key is None
-    assert bench.stores.calls.read("bell", [], key_hash=HASH, timeout_s=5).tenant == (None, None)
+    assert bench.stores.calls.read("bell", [], key_hash=HASH, timeout_s=5).tenant == NOBODY
     bench.tenants.close()
-    assert bench.stores.calls.read("acme", [], key_hash=HASH, timeout_s=5).tenant == (None, None)
+    assert bench.stores.calls.read("acme", [], key_hash=HASH, timeout_s=5).tenant == NOBODY
 
 
 def test_a_call_that_asks_for_nothing_sends_nothing(bench: Bench) -> None:
