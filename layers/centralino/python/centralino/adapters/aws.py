@@ -571,7 +571,9 @@ def _dial(host: str, port: int, limit: float) -> socket.socket:
 
 
 def _send_on(connection: socket.socket, request: bytes, limit: float) -> bytes:
-    left = _left(limit)
+    left = limit - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
     connection.settimeout(left)
     sent = connection.send(request)
     if sent < len(request):

@@ -289,7 +289,8 @@ def _longest(parts: Mapping[str, Any], key: str, style: LabelStyle) -> str:
     columns = min(style.max_length, MAX_OCTETS)
     for rung in rungs:
         if len(rung) <= columns:
-            return "" if _UNSAFE.search(rung) else str(rung)
+            clean = rung.replace(" ", "").isalnum() or not _UNSAFE.search(rung)
+            return str(rung) if clean else ""
     return ""
 
 

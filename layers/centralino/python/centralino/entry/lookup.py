@@ -120,7 +120,9 @@ def _decode_with_settings(
     call: Call, visit: Visit, live_search: Callable[[], LiveSearch | None]
 ) -> Decoded:
     settings = visit.settings
-    line = settings.line_for(call.trunk, call.did)
+    line = settings.line
+    if settings.trunks or settings.dids:
+        line = settings.line_for(call.trunk, call.did)
     visit.line = line
     live = None
     if settings.crms and settings.live_search_s > 0:

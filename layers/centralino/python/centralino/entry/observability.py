@@ -66,13 +66,24 @@ def loggable_id(text: str) -> str:
     Call ids and trunks are meant to be nobody's data, but SIP puts numbers before the `@`, and a
     mistyped setting a key or a name. Numbers are masked, and what isn't like an id is left out.
     """
-    if len(text) < MIN_KEY and text.isalpha() and text.isascii():
+    # A word, and Asterisk's unique id, are what most of them are.
+    if len(text) < MIN_KEY and text.isascii() and (text.isalpha() or _is_unique_id(text)):
         return text
     if len(text) > MAX_ID or not _ID.fullmatch(text):
         return ""
     if len(text) >= MIN_KEY and KEY_PATTERN.search(text):
         return ""
     return _NUMBER.sub(lambda match: mask(match[0]), text)
+
+
+def _is_unique_id(text: str) -> bool:
+    """Tell whether it is seconds since 1970, a dot and a count of a few digits."""
+    return (
+        text[:1] == "1"
+        and text[10:11] == "."
+        and 11 < len(text) < 18  # noqa: PLR2004 - a longer count is masked
+        and text.replace(".", "", 1).isdigit()
+    )
 
 
 def emit(line: str) -> None:
