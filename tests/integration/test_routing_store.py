@@ -167,15 +167,8 @@ def test_an_erased_tenant_gets_no_routing_any_more(
         routing.add_rules({}, at=AT, by="desk")
     with pytest.raises(NotFoundError):
         routing.answered(number="+390244556677", code="", exten="21", at=AT)
-    assert routing.purge() == 2
-    assert routing.purge() == 0
+    # What closes a tenant takes its routing away.
     assert (routing.parts(), routing.versions()) == (RoutingParts(), ())
-
-
-def test_a_purge_takes_as_many_steps_as_it_needs(routing: DynamoRoutingStore) -> None:
-    for _ in range(5):
-        routing.add_rules({}, at=AT, by="desk")
-    assert [routing.purge(limit=2) for _ in range(4)] == [2, 2, 1, 0]
 
 
 def test_a_decision_is_found_by_its_call_until_it_expires(

@@ -112,15 +112,6 @@ class RoutingStore(Protocol):
     def history(self, *, number: str = "", code: str = "") -> History:
         """Return the history of a customer, or of a number if no code is given."""
 
-    def purge(self, *, limit: int = 25) -> int:
-        """Remove some of the rules and what was written beside them; for an erased tenant.
-
-        Decisions and histories are found by the list.
-
-        Returns:
-            How many items were removed; 0: none is left.
-        """
-
 
 class AgentStore(Protocol):
     """One tenant's agents. Every method raises UnavailableError when the store is away."""

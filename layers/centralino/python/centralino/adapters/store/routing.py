@@ -263,15 +263,6 @@ class DynamoRoutingStore(OneTenant):
 
     # --- the tenant -----------------------------------------------------------------------------
 
-    def purge(self, *, limit: int = 25) -> int:
-        """Remove some of what was written, for an erased tenant; see the port."""
-        keys = [self._rules_key(head.version) for head in self.versions()][:limit]
-        if self._get(routing_key(self.tenant)) is not None:
-            keys.append(routing_key(self.tenant))
-        for key in keys:
-            self._transact([{"Delete": {"TableName": self._table, "Key": key}}])
-        return len(keys)
-
     def _get(self, key: Item) -> Item | None:
         payload = {"TableName": self._table, "Key": key, "ConsistentRead": True}
         item: Item | None = self._client.call("GetItem", payload, timeout_s=TIMEOUT_S).get("Item")
