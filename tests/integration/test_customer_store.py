@@ -18,8 +18,9 @@ from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.memory_store import NOW_S, MemoryStores, Stores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
+    from centralino.adapters.store.sender import Sender
     from tests.support.dynamodb_local import DynamoDBLocal
 
 NUMBER = "+390244556677"
@@ -396,6 +397,51 @@ def test_registrations_are_counted_by_window_and_bucket(bench: Bench) -> None:
     assert bench.of("other").count("a", window_s=60) == 1
     bench.stores.now_s += 60
     assert bench.customers.count("a", window_s=60) == 1
+
+
+class Late:
+    """A client that is overtaken, once, right before it reads a batch.
+
+    Attributes:
+        faster: what happens just before.
+    """
+
+    def __init__(self, client: Sender) -> None:
+        self.faster: Callable[[], object] | None = None
+        self._client = client
+
+    def call(
+        self, operation: str, payload: Mapping[str, Any], *, timeout_s: float
+    ) -> dict[str, Any]:
+        if operation == "BatchGetItem" and self.faster:
+            faster, self.faster = self.faster, None
+            faster()
+        return self._client.call(operation, payload, timeout_s=timeout_s)
+
+
+def overtaken(bench: Bench, faster: Callable[[], object]) -> DynamoCustomerStore:
+    late = Late(bench.stores.client)
+    late.faster = faster
+    return DynamoCustomerStore(
+        late, bench.stores.table, "acme", now=lambda: NOW_S, pause=lambda _: None
+    )
+
+
+def test_a_number_learned_while_its_customer_is_being_deleted_goes_with_it(bench: Bench) -> None:
+    bench.add("A1")
+    slow = overtaken(bench, lambda: bench.learn(NUMBER, "A1"))
+    assert slow.delete("A1", CHANGE)
+    assert bench.customers.learned_by(NUMBER) == ()
+    assert_agreed(bench.items(), "acme")
+
+
+def test_two_who_teach_the_last_number_that_may_be_are_not_both_heard(bench: Bench) -> None:
+    bench.add("A1")
+    slow = overtaken(bench, lambda: bench.learn(NUMBER, "A1", most=1))
+    learned = Learned(OTHER, "A1", NOW, NOW)
+    assert slow.learn(learned, most=1, expired_before=0) == "full"
+    assert [one.number for one in bench.customers.learned_of("A1")] == [NUMBER]
+    assert_agreed(bench.items(), "acme")
 
 
 # --- when the store is away ---------------------------------------------------------------------

@@ -19,6 +19,7 @@ from centralino.adapters.store.learner import (
     Bindings,
     DynamoLearner,
     Sides,
+    is_whole,
     put_change,
     read_now,
     sort_items,
@@ -129,6 +130,9 @@ class DynamoCustomerStore(OneTenant):
             item = sides.customers.get(code)
             if item is None:
                 return False
+            if not is_whole(sides, code):
+                self._rest(attempt)
+                continue
             if len(sides.bound) > FORGET_AT_ONCE:
                 some = sorted(sides.bound)[:FORGET_AT_ONCE]
                 self._loosen(some, Change(change.at, change.who, "forgotten"))

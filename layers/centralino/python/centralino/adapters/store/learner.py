@@ -2,8 +2,8 @@
 
 What was learned is stored twice, with the number and with the customer, and both change in one
 TransactWriteItems. Two conditions hold it together: `r`, a random word of the number's item that
-every change of its associations renews, and `n`, the customer's count of them. Whoever was slower
-looks again.
+every change of its associations renews, and `n`, the customer's count of them, which has to be that
+of what was read. Whoever was slower looks again.
 """
 
 from __future__ import annotations
@@ -256,9 +256,10 @@ class DynamoLearner:
             sides = self._sides_of(learned, limit)
             if learned.code not in sides.customers:
                 return "absent"
-            lesson, actions = self._plan(learned, sides, most, expired_before)
-            if not actions or self._write(actions, limit):
-                return lesson
+            if is_whole(sides, learned.code):
+                lesson, actions = self._plan(learned, sides, most, expired_before)
+                if not actions or self._write(actions, limit):
+                    return lesson
             self._pause(min(0.2, 0.01 * 2**attempt) * os.urandom(1)[0] / 255)
         raise ThrottledError("contention")
 
@@ -445,6 +446,15 @@ def read_now(
         else:
             raise ThrottledError("unprocessed")
     return items
+
+
+def is_whole(sides: Sides, code: str) -> bool:
+    """Tell whether a customer's associations were read as it counts them.
+
+    They are not read in one moment: somebody may have learned in between, and a transaction that
+    is held by the count alone would not know.
+    """
+    return int(sides.customers[code]["n"]["N"]) == sum(to == code for _, to in sides.bound)
 
 
 def sort_items(items: Iterable[Item]) -> tuple[dict[str, Item], dict[str, Item]]:
