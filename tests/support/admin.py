@@ -31,7 +31,7 @@ from tests.support.memory_dynamo import MemoryDynamo
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from centralino.adapters.store.sender import TextSender
+    from centralino.adapters.store.sender import Sender
 
 TABLE = "centralino"
 ORIGIN = "https://crm.acme.example"
@@ -71,7 +71,7 @@ class BreakableDynamo(MemoryDynamo):
     fault: Exception = UnavailableError("timeout")
 
     def call(
-        self, operation: str, payload: Mapping[str, Any] | str, *, timeout_s: float
+        self, operation: str, payload: Mapping[str, Any], *, timeout_s: float
     ) -> dict[str, Any]:
         self.breaks_in -= 1
         if self.breaks_in == -1:
@@ -89,7 +89,7 @@ class Rivals(MemoryDynamo):
     faster: Callable[[], object] | None = None
 
     def call(
-        self, operation: str, payload: Mapping[str, Any] | str, *, timeout_s: float
+        self, operation: str, payload: Mapping[str, Any], *, timeout_s: float
     ) -> dict[str, Any]:
         if operation == "TransactWriteItems" and self.faster:
             faster, self.faster = self.faster, None
@@ -113,7 +113,7 @@ class Desk:
     """
 
     def __init__(
-        self, cache_s: float = 0, *, client: TextSender | None = None, table: str = TABLE
+        self, cache_s: float = 0, *, client: Sender | None = None, table: str = TABLE
     ) -> None:
         self.clock = DeskClock()
         self.dynamo = BreakableDynamo(TABLE)
