@@ -41,6 +41,7 @@ load=func_env.so
 load=func_global.so
 load=func_json.so
 load=func_logic.so
+load=func_rand.so
 load=func_shell.so
 load=func_strings.so
 load=func_uri.so
