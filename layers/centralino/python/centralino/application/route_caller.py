@@ -137,7 +137,8 @@ class Routed(NamedTuple):
         taught: what became of a code that was typed; None if none was.
         node: the node that decided, or asked; empty if the rules did.
         failed: `timeout` or `degraded` where nothing could be decided; empty otherwise.
-        reason: why it is the fallback, for the log: `timeout`, `unprocessed`, ...
+        reason: what went wrong, for the log: why it is the fallback (`timeout`, `unprocessed`...),
+            or why a CRM could not be asked (`live_search: timeout`).
     """
 
     caller: Caller
@@ -179,9 +180,11 @@ def route_caller(  # noqa: PLR0913 - what a call is made of
     if caller.decoded.reason and not caller.decoded.decision:
         return _fallen(caller, office, at, caller.decoded.outcome, caller.decoded.reason)
     try:
-        return _routed(call, office, ways, caller, at, provider, explain=explain)
+        routed = _routed(call, office, ways, caller, at, provider, explain=explain)
     except UnavailableError as error:
         return _fallen(caller, office, at, outcome_of(error), error.reason)
+    # Decided, but perhaps of a caller whom a CRM that could not be asked knows.
+    return routed if routed.reason else routed._replace(reason=caller.decoded.reason)
 
 
 def read_caller(call: PbxCall, office: Office, ways: Ways, at: At | None = None) -> Caller:
