@@ -99,6 +99,10 @@ class Address(NamedTuple):
     id: str = ""
 
 
+class _UnsignedError(CredentialsError):
+    """The key is good as far as we know; the signature isn't, by the options that we know."""
+
+
 class _Session:
     """One request, as far as it has come: what an answer needs, whatever fails next."""
 
@@ -164,18 +168,46 @@ def _answered(session: _Session) -> tuple[dict[str, Any], str, str]:
     kind = desk.provider(address.provider)
     if address.ask not in kind.asks:
         raise NotFoundError(NOWHERE)
-    asked = session.asked = _asked(session, address, fields)
+    session.asked = _asked(session, address, fields)
+    try:
+        return _taken(session, kind, bad_request)
+    except Renewed:
+        pass
+    except (PayloadError, _UnsignedError) as error:
+        # A node, an option or a key that was saved, or revoked, since this container read them:
+        # what is refused would otherwise be refused for as long as the container lives.
+        _settle(visit, error)
+        if not visit.renewed:
+            raise
+    visit.renewed = False
+    return _taken(session, kind, bad_request)
+
+
+def _settle(visit: Visit, error: CentralinoError) -> None:
+    """Make sure that what a request was refused by still holds."""
+    try:
+        visit.settle()
+    except UnavailableError:
+        # Who is not believed is not told the tenant's fallback because the store is away.
+        if isinstance(error, _UnsignedError):
+            raise error from None
+        raise
+
+
+def _taken(
+    session: _Session, kind: type[Pbx], bad_request: PayloadError | None
+) -> tuple[dict[str, Any], str, str]:
+    """Verify, read and answer a request, with the routing as it is known now."""
+    address, asked = session.address, session.asked
+    assert address is not None  # noqa: S101 - nobody gets here without
+    assert asked is not None  # noqa: S101 - the same
     adapter = session.adapter = _verified(session, kind, address, asked)
     call = session.call = _within_limits(adapter.read(asked))
     if bad_request and not call.digits:
         raise bad_request
-    if request.method not in {"GET", "POST"}:
+    if session.request.method not in {"GET", "POST"}:
         raise NotFoundError(NOWHERE)
-    try:
-        return _act(session, address, adapter, asked, call)
-    except Renewed:
-        visit.renewed = False
-        return _act(session, address, adapter, asked, call)
+    return _act(session, address, adapter, asked, call)
 
 
 def read_address(request: Request) -> Address:
@@ -328,13 +360,13 @@ def _verified(session: _Session, kind: type[Pbx], address: Address, asked: Asked
     options = _routing(visit).pbx.get(address.provider) or {}
     if not kind.secrets:
         adapter = kind(options, {})
-        adapter.verify(asked, now_s=now_s)
+        _verify(adapter, asked, now_s)
         return adapter
     # A call whose signature can't be looked at is answered without it: with the fallback.
     session.adapter = kind(options, {})
     kept = session.desk.secrets()
     name = f"pbx-{address.provider}"
-    limit_s = min(SECRETS_S, visit.deadline.first_read_in_s(now_s))
+    limit_s = min(SECRETS_S, visit.limit_s(now_s))
     if limit_s <= 0:
         raise UnavailableError("timeout")
     try:
@@ -342,15 +374,23 @@ def _verified(session: _Session, kind: type[Pbx], address: Address, asked: Asked
         adapter = kind(options, _texts(secrets))
         try:
             adapter.verify(asked, now_s=now_s)
-        except CredentialsError:
-            renewed = kept.refresh(visit.tenant, name, limit_s)
+        except CredentialsError as error:
+            left_s = limit_s - (session.desk.door.now() - now_s)
+            renewed = kept.refresh(visit.tenant, name, left_s) if left_s > 0 else secrets
             if renewed == secrets:
-                raise
+                raise _UnsignedError(str(error)) from error
             adapter = kind(options, _texts(renewed))
-            adapter.verify(asked, now_s=now_s)
+            _verify(adapter, asked, now_s)
         return adapter
     finally:
         visit.read_s += session.desk.door.now() - now_s
+
+
+def _verify(adapter: Pbx, asked: Asked, now_s: float) -> None:
+    try:
+        adapter.verify(asked, now_s=now_s)
+    except CredentialsError as error:
+        raise _UnsignedError(str(error)) from error
 
 
 def _texts(secrets: Mapping[str, object]) -> dict[str, str]:
@@ -440,6 +480,7 @@ def _keep(session: _Session, routed: Routed, office: Office, at: At | None) -> N
     history = routed.customer.history if routed.customer else None
     earlier = caller.found.history.get(number)
     used = routed.who.learned
+    stored = routed.customer and routed.customer.customer
     entry = Entry(
         tenant=visit.tenant,
         kept=Kept(
@@ -453,7 +494,8 @@ def _keep(session: _Session, routed: Routed, office: Office, at: At | None) -> N
         keep_days=office.routing.keep_days,
         day=facts["now"]["date"],
         caller=number,
-        code=routed.who.code,
+        # What is counted of nobody would outlive the tenant.
+        code=routed.who.code if stored else "",
         before=earlier.day if earlier else "",
         code_before=history.day if history else "",
         used=used if used and is_to_be_noted(used, now_s) else None,
