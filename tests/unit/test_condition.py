@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import warnings
 from typing import Any
 
@@ -17,10 +18,12 @@ from centralino.application.compile_condition import (
     compile_condition,
     pack_condition,
 )
+from centralino.application.condition_cost import MAX_STEPS
 from centralino.domain.condition import FUNCTIONS, build, holds
 from centralino.domain.errors import PayloadError
 from centralino.domain.fact_table import shape_of_facts
 from tests.support import conditions
+from tests.support.conditions import literal
 
 SCHEDULES = ("office", "night")
 FACTS = shape_of_facts(SCHEDULES)
@@ -129,6 +132,14 @@ def test_every_function_of_the_language_is_there_and_none_else() -> None:
 # --- what is refused ------------------------------------------------------------------------------
 
 
+ONES = literal([1] * 50)
+
+
+def over_and_over(width: int, depth: int) -> str:
+    """A list gone through for each element of another, and so on: the facts don't matter."""
+    return f"map(&{over_and_over(width, depth - 1)}, {literal([1] * width)})" if depth else "@"
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -159,6 +170,11 @@ def test_every_function_of_the_language_is_there_and_none_else() -> None:
         ("&&".join(["call.id==''"] * 60), "at most 150 names, values and signs"),
         (" | ".join(["[@, @][]"] * 9), "quick for any facts"),
         ("map(&map(&map(&@, @), @), [[[call]]])" + " | [@, @][]" * 8, "quick for any facts"),
+        (f"{over_and_over(50, 4)} == `1`", "quick for any facts"),
+        (f"{over_and_over(45, 5)} == `1`", "quick for any facts"),
+        (f"{over_and_over(50, 2)} == `1` && {over_and_over(50, 2)} == `2`", "quick for any facts"),
+        (f"contains({ONES}[].[{ONES}][][].[{ONES}][][].[{ONES}][][], call.id)", "quick for any"),
+        (f"{ONES}[?{ONES}[?{ONES}[?{ONES}[?@ == `2`]]]]", "quick for any facts"),
     ],
 )
 def test_a_condition_that_nobody_should_save_is_refused(text: str, complaint: str) -> None:
@@ -166,6 +182,32 @@ def test_a_condition_that_nobody_should_save_is_refused(text: str, complaint: st
         compile_condition(text, "rules[3].when", FACTS)
     assert complaint in str(caught.value)
     assert caught.value.field == "rules[3].when"
+
+
+@pytest.mark.parametrize("depth", range(1, 8))
+def test_a_condition_that_is_taken_has_few_steps_in_it_whatever_is_written_out(depth: int) -> None:
+    taken = []
+    for width in (1, 2, 3, 5, 10, 20, 40, 80):
+        text = f"{over_and_over(width, depth)} == `1`"
+        try:
+            [part] = pack_condition(text, "when")
+        except PayloadError:
+            continue
+        taken.append(steps_of(build(part.node)))
+    assert taken
+    assert max(taken) < 2 * MAX_STEPS
+
+
+def steps_of(condition: Any) -> int:  # noqa: ANN401 - a condition
+    """How many functions a condition calls."""
+    calls: list[str] = []
+    before = sys.getprofile()
+    sys.setprofile(lambda _frame, event, _argument: calls.append(event))
+    try:
+        condition({})
+    finally:
+        sys.setprofile(before)
+    return len(calls) // 2
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from jmespath.exceptions import JMESPathError, LexerError, ParseError
 from jmespath.lexer import Lexer
 from jmespath.parser import Parser
 
-from centralino.application.condition_cost import MAX_COST, cost_of
+from centralino.application.condition_cost import MAX_COST, MAX_STEPS, Bound, cost_of
 from centralino.application.condition_shape import Reader
 from centralino.domain.condition import FUNCTIONS, VARIADIC
 from centralino.domain.errors import PayloadError
@@ -298,7 +298,8 @@ def _function(name: str, arguments: list[Node], field: str) -> Node:
 def _check_cost(packed: Sequence[Node], field: str) -> None:
     if sum(map(_count, packed)) > MAX_NODES:
         raise PayloadError(field, f"at most {MAX_NODES} names, values and signs")
-    if sum(cost_of(node, field) for node in packed) > MAX_COST:
+    cost = sum((cost_of(node, field) for node in packed), Bound(0, 0))
+    if cost.a > MAX_COST or cost.b > MAX_STEPS:
         raise PayloadError(
             field, "what is quick for any facts: fewer lists made of lists, one inside of another"
         )

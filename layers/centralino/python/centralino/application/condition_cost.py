@@ -3,7 +3,8 @@
 Everything in JMESPath ends, but lists can be made of lists and texts of texts: ten times
 `[@, @][]` is a thousand copies of the facts. So for each expression it is worked out from above how
 much it yields and how many steps it takes, both as `a * size + b` of what it is given. An
-expression with `a` of one goes through the facts once.
+expression with `a` of one goes through the facts once; `b` is what it does with what is written
+out in it, whatever the facts.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
     Node = Sequence[Any]
 
-# As often as all rules of a tenant together may be gone through, a condition alone may not.
+# How often a condition may go through the facts.
 MAX_COST = 200
+# How many steps it may take beside: some milliseconds of them.
+MAX_STEPS = 20_000
 
 # An escaped character is six.
 _ESCAPED = 6
@@ -27,42 +30,47 @@ _ESCAPED = 6
 _SORTED = 20
 
 
-class _Bound(NamedTuple):
-    """`a * size + b`."""
+class Bound(NamedTuple):
+    """`a * size + b`.
+
+    Attributes:
+        a: how much for each part of what is given.
+        b: how much whatever is given.
+    """
 
     a: int
     b: int
 
-    def __add__(self, other: object) -> _Bound:
-        assert isinstance(other, _Bound)  # noqa: S101 - bounds are added to nothing else
-        return _Bound(self.a + other.a, self.b + other.b)
+    def __add__(self, other: object) -> Bound:
+        assert isinstance(other, Bound)  # noqa: S101 - bounds are added to nothing else
+        return Bound(self.a + other.a, self.b + other.b)
 
-    def of(self, inner: _Bound) -> _Bound:
+    def of(self, inner: Bound) -> Bound:
         """Return this bound of something that has a bound itself."""
-        return _Bound(self.a * inner.a, self.a * inner.b + self.b)
+        return Bound(self.a * inner.a, self.a * inner.b + self.b)
 
-    def of_each(self, inner: _Bound) -> _Bound:
+    def of_each(self, inner: Bound) -> Bound:
         """Return this bound of each element of something, taken together: none is empty."""
-        return _Bound((self.a + self.b) * inner.a, (self.a + self.b) * inner.b)
+        return Bound((self.a + self.b) * inner.a, (self.a + self.b) * inner.b)
 
-    def times(self, factor: int) -> _Bound:
+    def times(self, factor: int) -> Bound:
         """Return a multiple."""
-        return _Bound(factor * self.a, factor * self.b)
+        return Bound(factor * self.a, factor * self.b)
 
 
 class _Growth(NamedTuple):
     """How much an expression yields, and how many steps that takes."""
 
-    size: _Bound
-    steps: _Bound
+    size: Bound
+    steps: Bound
 
 
-_ONE = _Bound(0, 1)
-_ALL = _Bound(1, 0)
+_ONE = Bound(0, 1)
+_ALL = Bound(1, 0)
 
 
-def cost_of(node: Node, field: str) -> int:
-    """Return how often, at most, a condition goes through what it is given.
+def cost_of(node: Node, field: str) -> Bound:
+    """Return how many steps, at most, a condition takes.
 
     Args:
         node: packed.
@@ -71,8 +79,7 @@ def cost_of(node: Node, field: str) -> int:
     Raises:
         PayloadError: that can't be told.
     """
-    steps = _growth(node, field).steps
-    return steps.a
+    return _growth(node, field).steps
 
 
 def _growth(node: Node, field: str) -> _Growth:
@@ -80,13 +87,14 @@ def _growth(node: Node, field: str) -> _Growth:
     if kind in {".", "@", "at"}:
         return _Growth(_ALL, _ONE)
     if kind == "cut":
-        return _Growth(_ALL, _Bound(1, 1))
+        return _Growth(_ALL, Bound(1, 1))
     if kind == "lit":
-        return _Growth(_Bound(0, len(json.dumps(node[1]))), _ONE)
+        return _Growth(Bound(0, len(json.dumps(node[1]))), _ONE)
     if kind == "fn":
         return _of_function(node, field)
     if kind == "hash":
-        node = ["list", *(part for _, part in node[1:])]
+        # A text may be made of it, with the names.
+        node = ["list", *(each for name, part in node[1:] for each in (["lit", name], part))]
     return _OF[node[0]]([_growth(part, field) for part in node[1:]])
 
 
