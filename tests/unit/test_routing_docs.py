@@ -11,6 +11,7 @@ import pytest
 
 from centralino.application.compile_rules import World, compile_rules
 from centralino.application.compile_sample import compile_sample
+from centralino.domain.fact_table import FACTS
 from centralino.domain.routing import Node, Routing
 from centralino.domain.rulebook import condition_holds, evaluate
 from centralino.domain.settings import Line
@@ -142,6 +143,20 @@ def test_a_ready_made_rule_sends_its_calls_where_it_says_and_passes_others(name:
     assert decided.priority == RULES[name].get("priority", 0)
     assert decided.language == RULES[name].get("language", "")
     assert evaluate(routing, facts_of({"agents": CREW, **other})).rule == "next"
+
+
+def test_every_fact_is_on_the_page_with_its_type_and_all_that_it_may_be() -> None:
+    rows = PAGE.partition("\n| fact | type |")[2].partition("\n<!--")[0].split("\n")[2:]
+    shown = {}
+    for row in rows:
+        path, kind, meaning = (cell.strip() for cell in row.strip("|").split("|"))
+        shown[path] = kind, meaning
+    assert set(shown) == {f"`{fact.path}`" for fact in FACTS}
+    for fact in FACTS:
+        kind, meaning = shown[f"`{fact.path}`"]
+        assert kind == fact.type
+        assert meaning.startswith(fact.meaning)
+        assert all(f"`{value}`" in meaning for value in fact.values)
 
 
 def test_every_target_of_the_page_may_be_written() -> None:
