@@ -136,6 +136,20 @@ def test_a_destination_that_would_become_another_one_is_continue(to: Destination
     assert told["rule"] == "active-customers"
 
 
+@pytest.mark.parametrize("unspelled", ["*22", "2#2", "a,b"])
+def test_an_agent_who_can_t_be_spelled_is_left_out_and_the_others_ring(unspelled: str) -> None:
+    for agents, spelled in (
+        (("21", unspelled, "23"), ("21", "21-23")),
+        ((unspelled, "23"), ("23", "23")),
+    ):
+        to = Destination("agent", agents[0])
+        told = dict(parse_qsl(body(Told("", decided(to, agents=agents))), keep_blank_values=True))
+        assert (told["type"], told["id"], told["agents"]) == ("agent", *spelled)
+        assert told["destination"] == f"agent:{spelled[0]}"
+    alone = Told("", decided(Destination("agent", unspelled), agents=(unspelled,)))
+    assert "type=continue&id=&destination=continue&agents=&" in body(alone)
+
+
 @pytest.mark.parametrize(
     ("label", "shown"),
     [

@@ -11,7 +11,7 @@ import pytest
 from centralino.adapters.pbx.jambonz import Adapter
 from centralino.domain.destination import CONTINUE, Destination
 from centralino.domain.errors import CredentialsError
-from centralino.ports.pbx import Ask, Asked, Told
+from centralino.ports.pbx import Ask, Asked, PbxCall, Told
 from tests.support.crm.contract import NOW_S
 from tests.support.pbx import ask_url, read_strictly, received
 from tests.support.pbx.contract import CALL_ID, DID, NEXT, NODE, NUMBER, PbxContract, decided
@@ -125,6 +125,28 @@ def test_one_good_signature_of_several_is_enough() -> None:
 def test_half_a_signature_is_none(header: str) -> None:
     with pytest.raises(CredentialsError):
         jambonz().verify(request()._replace(headers={"jambonz-signature": header}), now_s=NOW_S)
+
+
+def test_what_is_not_signed_says_nothing_of_the_caller() -> None:
+    body = {"call_sid": CALL_ID, "from": NUMBER, "to": DID, "call_status": "trying"}
+    claims = "from=%2B393339999999&to=0&call_sid=x&digits=1&reason=timeout&caller_name=Boss"
+    url = ask_url(
+        "jambonz", "identify", "vat", query=f"{claims}&call_status=completed&parent_call_sid=x"
+    )
+    asked = received(url, "identify", "POST", JSON, json.dumps(body).encode(), "vat")
+    call = jambonz().read(signed(asked, SECRET))
+    assert call == PbxCall(NUMBER, DID, call_id=CALL_ID, node="vat")
+    # No body is signed just as well.
+    assert jambonz().read(asked._replace(body=b"")) == PbxCall(node="vat")
+    on = jambonz().reply(asked, call, Told())
+    assert json.loads(on.body)[0]["verb"] == "sip:decline"
+
+
+def test_the_address_says_which_question_was_asked_on_which_trunk_in_which_language() -> None:
+    url = ask_url("jambonz", "identify", "vat", query="question=2&trunk=milan&language=it")
+    body = b'{"from":"+390244556677","digits":12,"question":"2"}'
+    call = jambonz().read(received(url, "identify", "POST", JSON, body, "vat"))
+    assert (call.question, call.trunk, call.language, call.digits) == (2, "milan", "it", "12")
 
 
 def answer(told: Told, status: str = "trying", **options: object) -> Any:  # noqa: ANN401

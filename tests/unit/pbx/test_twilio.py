@@ -154,6 +154,19 @@ def test_a_form_is_not_let_in_by_a_digest_alone() -> None:
         verify(url, signature(TOKEN, url), form_body(FIELDS))
 
 
+@pytest.mark.parametrize(
+    ("method", "kind"),
+    [("POST", "text/plain"), ("POST", "application/json"), ("POST", ""), ("GET", FORM)],
+)
+@pytest.mark.parametrize("body", [b"Digits=12345670017", b'{"Digits":"12345670017"}'])
+def test_a_body_that_no_signature_covers_is_refused(method: str, kind: str, body: bytes) -> None:
+    url = ask_url("twilio", "identify", "vat", query="From=%2B390244556677&CallSid=CA1")
+    headers = {"content-type": kind, "x-twilio-signature": signature(TOKEN, url)}
+    twilio().verify(received(url, "identify", method, headers, node="vat"), now_s=0)
+    with pytest.raises(CredentialsError, match="body"):
+        twilio().verify(received(url, "identify", method, headers, body, "vat"), now_s=0)
+
+
 def test_a_request_by_get_is_signed_by_its_url() -> None:
     url = ask_url("twilio", "route", query="From=%2B390244556677&CallSid=CA1")
     headers = {"x-twilio-signature": signature(TOKEN, url)}

@@ -3,6 +3,7 @@
 HASH() splits what CURL() gives it at commas, counting parentheses, brackets and quotes, so that a
 lone `(` in one field would shift all fields behind it. Hence every field but the label has only
 `A-Z a-z 0-9 + _ . : / -`, and the label, the last one, has no parenthesis without its other half.
+An elected agent whose exten has more than digits (`*22`) is left out of `agents`.
 `integrations/asterisk` has the dialplan that asks.
 
 Contract: funcs/func_curl.c, funcs/func_strings.c and main/app.c of Asterisk 22;
@@ -13,12 +14,13 @@ from __future__ import annotations
 
 import re
 
-from centralino.domain.destination import ALONE, TYPES
+from centralino.domain.destination import ALONE, TYPES, Destination
 from centralino.domain.pbx_values import form, plain
 from centralino.domain.record import TYPE_CHECKING
 from centralino.ports.pbx import ASKS, Pbx, Reply, flat, read_call
 
 if TYPE_CHECKING:
+    from centralino.domain.decision import Decision
     from centralino.ports.pbx import Asked, PbxCall, Told
 
 _OTHER = re.compile(r"[^A-Za-z0-9+_.:/-]+")
@@ -54,6 +56,8 @@ class Adapter(Pbx):
         words = flat(told)
         action = words["action"]
         fields = {"action": action}
+        if action == "go" and told.decision:
+            _leave_out(words, told.decision)
         for name in _FIELDS[action]:
             fields[name] = _OTHER.sub("-" if name == "rule" else "", words.get(name, ""))
         if action == "go" and not _is_whole(words, fields):
@@ -64,9 +68,17 @@ class Adapter(Pbx):
         return Reply(200, form(fields.items()), "application/x-www-form-urlencoded")
 
 
+def _leave_out(words: dict[str, str], decision: Decision) -> None:
+    """Leave out elected agents whose extens the dialplan can't take: others may answer."""
+    good = [exten for exten in decision.agents if exten.isascii() and exten.isdigit()]
+    if good and decision.destination == Destination("agent", decision.agents[0]):
+        words.update(id=good[0], destination=f"agent:{good[0]}")
+    words["agents"] = "-".join(good)
+
+
 def _is_whole(words: dict[str, str], fields: dict[str, str]) -> bool:
     """Tell whether a destination came through as it was, and is one at all."""
-    same = all(words[name] == fields[name] for name in ("type", "id", "agents"))
+    same = all(words[name] == fields[name] for name in ("type", "id"))
     return same and fields["type"] in TYPES and (bool(fields["id"]) or fields["type"] in ALONE)
 
 

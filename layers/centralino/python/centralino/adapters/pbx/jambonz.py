@@ -2,7 +2,8 @@
 
 The signature is an HMAC-SHA256 over the time, a dot and the body, with the account's webhook
 secret; five minutes to both sides are what its own SDK allows. While the secret is replaced, a
-header has several `v1`.
+header has several `v1`. The query is not signed: who is calling, and what was typed, is read from
+the body alone.
 
 https://docs.jambonz.org/verbs/overview and its SDK (jambonz/node-sdk, schema/verbs and
 typescript/src/webhook/response.ts of May 2026)
@@ -50,6 +51,7 @@ _NAMES = {
     "digits": ("digits",),
     "question": ("question",),
 }
+_UNSIGNED = ("question", "trunk", "language")
 _ENDED = ("completed", "failed", "busy", "no-answer")
 # Why a gather ended with nothing typed.
 _NOTHING = ("timeout", "error", "stt-low-confidence")
@@ -104,9 +106,12 @@ class Adapter(Pbx):
 
     def read(self, asked: Asked) -> PbxCall:
         """See the port; display name, attestation and privacy are in the INVITE's headers."""
-        fields = asked.fields
-        call = read_call(fields, _NAMES)
-        headers = _sip_headers(asked.body)
+        content = _content(asked.body)
+        fields = _signed(content)
+        # Nothing signs the query: it says no more of a call than what our own URLs have in them.
+        said = {name: asked.fields[name] for name in _UNSIGNED if name in asked.fields}
+        call = read_call({**said, **fields}, _NAMES)
+        headers = _sip_headers(content)
         sender = f"{headers.get('from', '')} {headers.get('p-asserted-identity', '')}"
         status = fields.get("call_status", "")
         if not call.name and (name := _NAME.match(headers.get("from", ""))):
@@ -199,7 +204,7 @@ def _redirect(url: str) -> dict[str, Any]:
 
 def _end(asked: Asked, status: int, reason: str) -> dict[str, Any]:
     """Return what ends a call: a SIP answer as long as there was none."""
-    if asked.fields.get("call_status") == "trying":
+    if _signed(_content(asked.body)).get("call_status") == "trying":
         return {"verb": "sip:decline", "status": status, "reason": reason}
     return {"verb": "hangup"}
 
@@ -224,15 +229,29 @@ def _gather(ask: Ask) -> dict[str, Any]:
     return gather
 
 
-def _sip_headers(body: bytes) -> dict[str, str]:
-    """Return the INVITE's headers, names in lower case; none of a body that holds none."""
-    if b'"sip"' not in body or len(body) > _MAX_BODY:
+def _content(body: bytes) -> dict[str, Any]:
+    """Return the body's JSON object; an empty one if it holds none."""
+    if len(body) > _MAX_BODY:
         return {}
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    sip = content.get("sip") if isinstance(content, dict) else None
+    return content if isinstance(content, dict) else {}
+
+
+def _signed(content: dict[str, Any]) -> dict[str, str]:
+    """Return the texts and numbers of a body, names in lower case."""
+    return {
+        name.lower(): str(value)
+        for name, value in content.items()
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    }
+
+
+def _sip_headers(content: dict[str, Any]) -> dict[str, str]:
+    """Return the INVITE's headers, names in lower case; none of a body that holds none."""
+    sip = content.get("sip")
     headers = sip.get("headers") if isinstance(sip, dict) else None
     if not isinstance(headers, dict):
         return {}

@@ -123,13 +123,15 @@ class Adapter(Pbx):
         keys = self.keys("auth_token")
         fields: list[tuple[str, str]] = []
         hashed = asked.query.get("bodySHA256")
-        if hashed is not None and not _is_form(asked):
+        if asked.method == "POST" and _is_form(asked):
+            fields = sorted(set(read_form(asked.body)))
+        elif hashed is not None:
             # The body is not signed itself, so its digest has to be right.
             digest = sha256(asked.body).hexdigest().encode()
             if not is_among(hashed.lower(), (digest,)):
                 raise CredentialsError("bodySHA256 is not that of the body")
-        elif asked.method == "POST" and _is_form(asked):
-            fields = sorted(set(read_form(asked.body)))
+        elif asked.body:
+            raise CredentialsError("a body that is no form needs its bodySHA256 in the URL")
         behind = "".join(name + value for name, value in fields)
         good = [
             b64encode(hmac.digest(key, (url + behind).encode("utf-8", "surrogatepass"), "sha1"))
