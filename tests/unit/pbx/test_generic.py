@@ -80,6 +80,7 @@ class TestText(TestJson):
     options: ClassVar[Mapping[str, Any]] = {
         **TestJson.options,
         "format": "text",
+        "separator": "|",
         "replies": {"reply": " | ".join(ALL), "ask": "{prompt}"},
     }
 
@@ -160,6 +161,22 @@ def test_tvox_gets_the_callers_name() -> None:
     assert (found["label"], found["company"]) == ("Rossi", "ACME")
 
 
+@pytest.mark.parametrize("separator", [";", "|", "\t", "\n", " ", "#"])
+def test_no_value_of_a_text_moves_the_values_behind_it(separator: str) -> None:
+    template = separator.join(("{label}", "{value}", "{agents}"))
+    options = {"format": "text", "separator": separator, "replies": {"reply": template}}
+    Adapter.check_options(options)
+    told = Told(
+        f"Rossi{separator}external:+881",
+        decided(Destination("queue", f"6{separator}00"), agents=("21", f"2{separator}2")),
+    )
+    asked = received(ask_url("generic", "route"), "route")
+    pbx = Adapter(options, {})
+    body = pbx.reply(asked, pbx.read(asked), told).body
+    blank = "" if separator.isspace() else " "
+    assert body.split(separator) == [f"Rossi{blank}external:+881", f"6{blank}00", f"21,2{blank}2"]
+
+
 def test_what_has_no_template_is_answered_with_nothing() -> None:
     for form, nothing in (("json", {}), ("text", ""), ("form", {})):
         assert answer({"format": form}, Told("Rossi")) == nothing
@@ -197,6 +214,15 @@ def test_it_converses_where_the_tenant_says_how_to_ask() -> None:
         ({"replies": {"route": "{colour}"}}, "replies.route"),
         ({"replies": {"route": "{label" + "x" * 10_000 + "}"}}, "replies.route"),
         ({"format": "text", "replies": {"route": {}}}, "replies.route"),
+        ({"format": "text", "replies": {"route": "{label};{value}"}}, "replies.route"),
+        (
+            {"format": "text", "separator": "|", "replies": {"route": "{label}|{value};{rule}"}},
+            "replies.route",
+        ),
+        ({"format": "text", "separator": ""}, "separator"),
+        ({"format": "text", "separator": ";;"}, "separator"),
+        ({"format": "text", "separator": "6"}, "separator"),
+        ({"format": "json", "separator": ";"}, "separator"),
         ({"format": "xml", "replies": {"route": "<a>{label}"}}, "replies.route"),
         ({"format": "xml", "replies": {"route": "{label}"}}, "replies.route"),
         ({"format": "xml", "replies": {"route": "<{label}/>"}}, "replies.route"),

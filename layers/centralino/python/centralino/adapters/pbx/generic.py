@@ -5,7 +5,8 @@ answered; `docs/pbx.md` has ready ones for TVox, while1 Voice and Zammad's gener
 
 In a template `{label}` stands for a value, escaped for the format. A JSON template is a JSON value
 whose strings hold the placeholders; a string that is just `{agents}` becomes a list, and one with a
-`?` in it, as `{label?}`, is null where that value is empty.
+`?` in it, as `{label?}`, is null where that value is empty. In text nothing can be escaped: several
+values need a `separator` between them, which is taken out of the values.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ WORDS = (
 _TEMPLATE = re.compile(rf"reply|ask|({'|'.join(ASKS)})(:[a-z-]{{1,20}})?")
 _PLACE = re.compile(r"\{([a-z_]+)(\??)\}")
 _NAME = re.compile(r"[^\x00-\x1f]{1,60}")
+# Tabs and ends of lines are in no value anyhow.
+_SEPARATOR = re.compile(r"[\t\n !#$%&*/;=@^_|~]")
 _MAX_TEMPLATE = 10_000
 _EMPTY = {"text": "", "json": {}, "xml": "<response/>", "form": ""}
 # What a value may not turn a template into.
@@ -70,6 +73,9 @@ class Adapter(Pbx):
         "events": Option("its words for what happened -> `answered` or `ended`", table=True),
         "event_name": Option("the parameter with that word; `event`"),
         "format": Option("`text`, `json`, `xml` or `form`"),
+        "separator": Option(
+            "the one character that parts the values of a `text`; values have a blank in its place"
+        ),
         "replies": Option("what is answered -> its template", table=True),
         "values": Option(
             "destination (`queue:support`) -> what `{value}` is; without one the id", table=True
@@ -91,6 +97,9 @@ class Adapter(Pbx):
         form = options.get("format", "json")
         if not isinstance(form, str) or form not in KINDS:
             raise PayloadError("format", ", ".join(KINDS))
+        separator = options.get("separator")
+        if "separator" in options:
+            _check_separator(separator, form)
         _check_names(options)
         _check_words(options)
         for name, template in options.get("replies", {}).items():
@@ -99,6 +108,8 @@ class Adapter(Pbx):
                     f"replies.{name}", f"reply, ask, {', '.join(ASKS)}, or one of these and `:type`"
                 )
             _check_template(f"replies.{name}", form, template)
+            if form == "text":
+                _check_text(f"replies.{name}", template, separator)
 
     def read(self, asked: Asked) -> PbxCall:
         """See the port."""
@@ -132,9 +143,16 @@ class Adapter(Pbx):
         if form == "json":
             body = json.dumps(_json(template, words, agents), ensure_ascii=False)
         else:
-            escape = {"text": plain, "xml": xml, "form": percent}[form]
+            escape = {"text": self._apart, "xml": xml, "form": percent}[form]
             body = _fill(template if isinstance(template, str) else "", words, escape)
         return Reply(200, body, KINDS[form])
+
+    def _apart(self, value: object) -> str:
+        """Return a value as it stands in text."""
+        text, separator = plain(value), self.text("separator")
+        if not separator:
+            return text
+        return text.replace(separator, "" if separator.isspace() else " ")
 
     def _template(self, asked: Asked, words: Mapping[str, str], form: str) -> object:
         replies = self.table("replies")
@@ -202,6 +220,20 @@ def _check_template(field: str, form: str, template: object) -> None:
         _check_xml(field, _fill(text, hostile, xml), text)
     if form == "form" and text:
         _check_form(field, _fill(text, hostile, percent), text)
+
+
+def _check_separator(separator: object, form: str) -> None:
+    if form != "text":
+        raise PayloadError("separator", "none, as only text needs one")
+    if not (isinstance(separator, str) and _SEPARATOR.fullmatch(separator)):
+        raise PayloadError("separator", "one character that no number, word or placeholder needs")
+
+
+def _check_text(field: str, template: str, separator: str | None) -> None:
+    """See to it that no value can be taken for the next one: nothing is escaped in text."""
+    _, *between = _PLACE.sub("\0", template).split("\0")
+    if any(not separator or separator not in part for part in between[:-1]):
+        raise PayloadError(field, "the option `separator`, and that between any two placeholders")
 
 
 def _check_xml(field: str, filled: str, template: str) -> None:
