@@ -400,30 +400,37 @@ def test_registrations_are_counted_by_window_and_bucket(bench: Bench) -> None:
 
 
 class Late:
-    """A client that is overtaken, once, right before it reads a batch.
+    """A client that is overtaken, once, right before a request of a kind.
 
-    Attributes:
+    Args:
+        client: sends the requests.
+        before: the kind.
         faster: what happens just before.
     """
 
-    def __init__(self, client: Sender) -> None:
-        self.faster: Callable[[], object] | None = None
+    def __init__(self, client: Sender, before: str, faster: Callable[[], object]) -> None:
+        self.faster: Callable[[], object] | None = faster
+        self._before = before
         self._client = client
 
     def call(
         self, operation: str, payload: Mapping[str, Any], *, timeout_s: float
     ) -> dict[str, Any]:
-        if operation == "BatchGetItem" and self.faster:
+        if operation == self._before and self.faster:
             faster, self.faster = self.faster, None
             faster()
         return self._client.call(operation, payload, timeout_s=timeout_s)
 
 
-def overtaken(bench: Bench, faster: Callable[[], object]) -> DynamoCustomerStore:
-    late = Late(bench.stores.client)
-    late.faster = faster
+def overtaken(
+    bench: Bench, faster: Callable[[], object], before: str = "BatchGetItem"
+) -> DynamoCustomerStore:
     return DynamoCustomerStore(
-        late, bench.stores.table, "acme", now=lambda: NOW_S, pause=lambda _: None
+        Late(bench.stores.client, before, faster),
+        bench.stores.table,
+        "acme",
+        now=lambda: bench.stores.now_s,
+        pause=lambda _: None,
     )
 
 
@@ -440,6 +447,35 @@ def test_two_who_teach_the_last_number_that_may_be_are_not_both_heard(bench: Ben
     slow = overtaken(bench, lambda: bench.learn(NUMBER, "A1", most=1))
     learned = Learned(OTHER, "A1", NOW, NOW)
     assert slow.learn(learned, most=1, expired_before=0) == "full"
+    assert [one.number for one in bench.customers.learned_of("A1")] == [NUMBER]
+    assert_agreed(bench.items(), "acme")
+
+
+def test_a_number_that_is_forgotten_while_it_teaches_another_customer_keeps_that_one(
+    bench: Bench,
+) -> None:
+    bench.add("A1", "B2")
+    bench.learn(NUMBER, "A1")
+    slow = overtaken(bench, lambda: bench.learn(NUMBER, "B2"), "TransactWriteItems")
+    assert slow.forget(NUMBER, "A1", CHANGE)
+    assert [one.code for one in bench.customers.learned_by(NUMBER)] == ["B2"]
+    assert_agreed(bench.items(), "acme")
+
+
+def test_a_number_that_is_used_in_the_moment_it_would_be_taken_away_stays(bench: Bench) -> None:
+    bench.add("A1")
+    bench.learn(NUMBER, "A1", most=1)
+    bench.stores.now_s += 180 * DAY_S
+    [old] = bench.customers.learned_by(NUMBER)
+
+    def use() -> None:
+        [action] = note_use(bench.stores.table, "acme", old, bench.stores.now_s)
+        bench.stores.client.call("UpdateItem", action["Update"], timeout_s=5)
+
+    slow = overtaken(bench, use, "TransactWriteItems")
+    now = int(bench.stores.now_s)
+    learned = Learned(OTHER, "A1", now, now)
+    assert slow.learn(learned, most=1, expired_before=now - 180 * DAY_S + 1) == "full"
     assert [one.number for one in bench.customers.learned_of("A1")] == [NUMBER]
     assert_agreed(bench.items(), "acme")
 

@@ -67,7 +67,9 @@ FAULTS = {
 }
 TROUBLE = (*[""] * 20, *FAULTS)
 WORKERS = 3
-STEPS = 8
+STEPS = 4
+# How likely it is, after a turn, that a long time passes.
+LATER = 0.02
 MOST_TURNS = 3_000
 START_S = 1_795_000_000
 IN_CI, IN_SOAK = 300, 20_000
@@ -102,38 +104,57 @@ class Story(RuleBasedStateMachine):
         self.tenant = f"t-{next(world.tenants)}"
         self.now = float(START_S)
         self.dice = random.Random(0)
+        self.waiting: list[tuple[str, str, str]] = []
         self.working: list[tuple[Turn, Deed]] = []
+        self.narrow = (1, 1)
         self.count = 0
         # What was typed, by the pair; how often, and when it last began and ended.
         self.typed: Counter[Pair] = Counter()
         self.told_learned: Counter[Pair] = Counter()
-        self.undoing: list[Deed] = []
 
-    @initialize(dice=st.integers(0, 2**32))
-    def begin(self, dice: int) -> None:
+    @initialize(
+        dice=st.integers(0, 2**32),
+        numbers=st.integers(1, len(NUMBERS)),
+        codes=st.integers(1, len(CODES)),
+        deeds=st.lists(DEEDS, min_size=4, max_size=10),
+    )
+    def begin(self, dice: int, numbers: int, codes: int, deeds: list[tuple[str, str, str]]) -> None:
+        """Choose who is about: the fewer they are, the more they get in each other's way."""
         self.dice = random.Random(dice)
+        self.narrow = (numbers, codes)
+        self.waiting += deeds
         for code in CODES[:2]:
             self._store(self.world.direct).save(Customer(code), self._change("created"))
 
-    @rule(deed=DEEDS)
-    def start(self, deed: tuple[str, str, str]) -> None:
-        if len(self.working) >= WORKERS:
-            self._turn(0)
-            return
+    @rule(deeds=st.lists(DEEDS, min_size=1, max_size=3))
+    def start(self, deeds: list[tuple[str, str, str]]) -> None:
+        self.waiting += deeds
+
+    def _begin(self) -> None:
+        kind, number, code = self.waiting.pop(0)
+        numbers, codes = self.narrow
+        number = NUMBERS[NUMBERS.index(number) % numbers]
+        code = CODES[CODES.index(code) % codes]
         self.count += 1
-        it = Deed(*deed, self.count)
+        it = Deed(kind, number, code, self.count)
         if it.kind == "learn":
             self.typed[it.number, it.code] += 1
-        if it.kind in ("forget", "erase", "delete"):
-            self.undoing.append(it)
         client = self.world.client
         self.working.append((Turn(lambda turn: self._do(it, GatedClient(client, turn))), it))
 
     @rule(turns=st.lists(st.sampled_from(TROUBLE), min_size=1, max_size=8))
     def go_on(self, turns: list[str]) -> None:
         for trouble in turns:
-            if self.working:
-                self._turn(self.dice.randrange(len(self.working)), trouble)
+            self._go_on(trouble)
+
+    def _go_on(self, trouble: str) -> None:
+        while self.waiting and len(self.working) < WORKERS:
+            self._begin()
+        if self.working:
+            self._turn(self.dice.randrange(len(self.working)), trouble)
+        if self.dice.random() < LATER:
+            # As long as it takes to be forgotten, or a moment less, whoever is at work.
+            self.now += DAY_S * self.dice.choice((90, OPTIONS.days - 1, OPTIONS.days))
 
     @rule(days=DAYS)
     def wait(self, days: int) -> None:
@@ -197,8 +218,6 @@ class Story(RuleBasedStateMachine):
             turn.step()
         if turn.done:
             self.working.pop(place)
-            if deed in self.undoing:
-                self.undoing.remove(deed)
             # Who loses against others, or against the store, is told so and may try again.
             if turn.error and not isinstance(turn.error, (UnavailableError, ConflictError)):
                 raise turn.error
@@ -244,9 +263,9 @@ class Story(RuleBasedStateMachine):
         try:
             for count in itertools.count():
                 assert count < MOST_TURNS, "there is no end to it"
-                if not self.working:
+                if not self.working and not self.waiting:
                     break
-                self._turn(self.dice.randrange(len(self.working)), self.dice.choice(TROUBLE))
+                self._go_on(self.dice.choice(TROUBLE))
             self._check(None, None)
         finally:
             for turn, _ in self.working:
