@@ -32,9 +32,14 @@ def test_who_never_wrote_rules_has_the_paying_to_support_and_the_others_to_sales
     dynamodb: DynamoDBLocal, table: str
 ) -> None:
     with Switchboard(dynamodb.env, dynamodb.env, table) as board:
-        answer = board.answer()
+        board.customer()
+        board.tenant.save("crm:1", MILAN, last_name="Rossi", customer_code=VAT)
+        answers = [board.answer(number=number) for number in (MILAN, "+393331234567")]
 
-    assert (answer["destination"], answer["rule"]) == ("queue:sales", "everybody else")
+    assert [(answer["destination"], answer["rule"]) for answer in answers] == [
+        ("queue:support", "active customers"),
+        ("queue:sales", "everybody else"),
+    ]
 
 
 def test_an_unknown_caller_is_asked_learned_and_not_asked_again(board: Switchboard) -> None:

@@ -7,10 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from centralino.domain.customer import Learned, code_digits, is_same_code, normal_code
+from centralino.domain.codes import PREFIXES
+from centralino.domain.customer import (
+    VAT_PREFIXES,
+    Learned,
+    code_digits,
+    is_same_code,
+    normal_code,
+)
 from centralino.domain.learning import (
     DAY_S,
     LearningOptions,
+    as_stored,
     choose_customer,
     expired_before,
     is_live,
@@ -70,7 +78,15 @@ def test_a_country_in_front_of_a_vat_number_makes_no_other_customer() -> None:
     assert is_same_code("IT01234567890", "01234567890")
     assert is_same_code("01234567890", "IT01234567890")
     assert not is_same_code("DE01234567890", "IT01234567890")
+    assert is_same_code("CHE123456788", "123456788")
     assert not is_same_code("AB12", "12")
+    # Only a country's letters: a contract AB12345678 is not the contract 12345678.
+    assert not is_same_code("AB12345678", "12345678")
+    assert not is_same_code("IT12", "12")
+
+
+def test_the_countries_before_a_vat_number_are_those_of_the_nodes() -> None:
+    assert set(PREFIXES) == VAT_PREFIXES
 
 
 # --- who is calling -----------------------------------------------------------------------------
@@ -104,7 +120,24 @@ def test_the_crm_and_a_learned_number_that_differ_are_asked_about() -> None:
 
 def test_the_crm_and_a_learned_number_may_agree_and_the_stored_spelling_counts() -> None:
     who = choose_customer(["IT01234567890"], [learned("01234567890")], "", "", OPTIONS, NOW)
-    assert (who.code, who.source, who.ask) == ("01234567890", "crm", False)
+    assert (who.source, who.ask) == ("crm", False)
+    assert as_stored(who, {"01234567890"}).code == "01234567890"
+
+
+@pytest.mark.parametrize(
+    "stored", [(), ("IT01234567890",), ("IT01234567890", "01234567890")], ids=len
+)
+def test_the_crms_spelling_counts_unless_only_the_learned_one_is_a_customer(
+    stored: tuple[str, ...],
+) -> None:
+    who = choose_customer(["IT01234567890"], [learned("01234567890")], "", "", OPTIONS, NOW)
+    assert who.codes == ("IT01234567890", "01234567890")
+    assert as_stored(who, stored).code == "IT01234567890"
+
+
+def test_a_learned_code_that_only_looks_like_the_crms_is_asked_about() -> None:
+    who = choose_customer(["12345678"], [learned("AB12345678")], "", "", OPTIONS, NOW)
+    assert (who.code, who.ask) == ("", True)
 
 
 def test_a_number_that_taught_two_customers_is_asked_about() -> None:
@@ -126,7 +159,10 @@ def test_a_number_unused_for_180_days_is_unknown_and_no_conflict() -> None:
     ("least", "attestation", "code"),
     [
         ("", "", "C3"),
-        ("", "C", "C3"),
+        ("", "A", "C3"),
+        ("", "C", ""),
+        ("", "F", ""),
+        ("B", "F", ""),
         ("B", "A", "C3"),
         ("B", "B", "C3"),
         ("B", "C", ""),
@@ -159,7 +195,7 @@ def test_whoever_is_chosen_is_the_only_one_meant(
     declared: list[str], taught: list[Learned], attestation: str
 ) -> None:
     who = choose_customer(declared, taught, "", attestation, OPTIONS, NOW)
-    live = {one.code for one in taught if is_live(one, OPTIONS, NOW)}
+    live = {one.code for one in taught if is_live(one, OPTIONS, NOW) and attestation != "C"}
     meant = set(declared) | live
     if len(meant) == 1:
         assert {who.code} == meant
@@ -219,12 +255,32 @@ def test_a_number_that_is_nobodys_own_teaches_nothing(number: str, kind: str, wh
     assert reason(number, kind) == why
 
 
+def test_a_number_that_is_but_a_guess_teaches_nothing() -> None:
+    assert (
+        may_learn(NUMBER, "number", "", OPTIONS, settings=SETTINGS, ambiguous=True) == "ambiguous"
+    )
+
+
 def test_a_transfer_that_shows_the_called_number_teaches_nothing() -> None:
     assert reason("+390277665544", did="0277665544") == "did"
 
 
+@pytest.mark.parametrize("did", ["030901820", "+4930901820", "004930901820", "030/90-1820"])
+def test_a_line_abroad_has_its_own_numbers(did: str) -> None:
+    abroad = SETTINGS._replace(dids={did: {"country": "DE", "area_code": "30"}, "99": {}})
+    assert may_learn("+4930901820", "number", "", OPTIONS, settings=abroad) == "did"
+    assert not may_learn("+4930901821", "number", "", OPTIONS, settings=abroad)
+    # Who calls in by a trunk abroad is told the number as that line has it.
+    berlin = Line("DE", "30")
+    called = may_learn(
+        "+4930901820", "number", "", OPTIONS, settings=SETTINGS, did="901820", line=berlin
+    )
+    assert called == "did"
+
+
 def test_a_number_that_nobody_stands_for_teaches_nothing() -> None:
     assert reason(NUMBER, attestation="C") == "attestation"
+    assert reason(NUMBER, attestation="F") == "attestation"
     strict = OPTIONS._replace(min_attestation="A")
     assert may_learn(NUMBER, "number", "B", strict, settings=SETTINGS) == "attestation"
     assert may_learn(NUMBER, "number", "", strict, settings=SETTINGS) == "attestation"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from centralino.application.decode_caller import outcome_of
-from centralino.application.route_caller import read_caller
+from centralino.application.route_caller import read_caller, stored_as
 from centralino.domain.errors import UnavailableError
 from centralino.domain.learning import choose_customer, learning_options
 from centralino.domain.record import TYPE_CHECKING
@@ -56,10 +56,15 @@ def note_answer(call: PbxCall, office: Office, ways: Ways) -> tuple[str, str]:
         learning_options(office.routing.learning),
         ways.now(),
     )
-    if not caller.number and not who.code:
-        return "ignored", caller.decoded.outcome
     try:
-        ways.note_answer(caller.number, who.code, call.exten)
+        customers = ways.customers(who.codes) if who.code else {}
+        who = stored_as(who, customers)
+        read = customers.get(who.code)
+        # What is noted of nobody would outlive the tenant.
+        code = who.code if read and read.customer else ""
+        if not caller.number and not code:
+            return "ignored", caller.decoded.outcome
+        ways.note_answer(caller.number, code, call.exten)
     except UnavailableError as error:
         return outcome_of(error), error.reason
     return "noted", ""

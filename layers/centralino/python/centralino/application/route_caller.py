@@ -17,7 +17,7 @@ from centralino.domain.decision import Decision
 from centralino.domain.errors import ThrottledError, UnavailableError
 from centralino.domain.facts import CallerFacts, CallFacts, Known, build_facts
 from centralino.domain.label import clean_name
-from centralino.domain.learning import Who, choose_customer, learning_options
+from centralino.domain.learning import Who, as_stored, choose_customer, learning_options
 from centralino.domain.number import decide, is_valid
 from centralino.domain.record import TYPE_CHECKING, NamedTuple
 from centralino.domain.rulebook import evaluate, fall_back
@@ -296,7 +296,8 @@ def _routed(  # noqa: PLR0913, PLR0917 - what a call is made of, in one place
     # Whom the number alone says: who types nothing useful is still somebody.
     who = _who(call, caller, typed, options, ways)
     if at is None:
-        customers = ways.customers((who.code,)) if who.code else {}
+        customers = ways.customers(who.codes) if who.code else {}
+        who = stored_as(who, customers)
         asked = _is_over(talk, office.routing)
         routed = Routed(caller, who=who, customer=_existing(customers, who))
         return _by_rules(call, office, ways, routed, provider, asked=asked, explain=explain)
@@ -333,6 +334,7 @@ def _at_node(  # noqa: PLR0913, PLR0917 - as above
 
     node, turns = at.node, _is_turn(call, at)
     identified, customers, turn = _identified(call, ways, caller, at, who)
+    who = stored_as(who, customers)
     if turn and turn.ask:
         return Routed(caller, who=who, turn=turn, node=node.name)
     if turns and identified.state == "known":
@@ -382,13 +384,12 @@ def _identified(
     codes: list[str] = []
     if settled or _is_turn(call, at):
         codes += possible_codes(node, typed, caller.found)
-    if who.code and who.code not in codes:
-        codes.append(who.code)
+    codes += (code for code in who.codes if code not in codes)
     customers = ways.customers(codes) if codes else {}
     if settled or _is_turn(call, at):
         identified = identify_caller(node, typed, customers, talk)
     else:
-        identified = _by_number(who, customers, node)
+        identified = _by_number(stored_as(who, customers), customers, node)
     if not at.converses:
         return identified, customers, None
     turn = _converse(call, ways, caller, at, identified)
@@ -463,6 +464,7 @@ def _teach(  # noqa: PLR0913, PLR0917 - all that is asked before a number is lea
         options,
         settings=office.settings,
         did=call.did,
+        line=office.line,
         mobiles=[agent.mobile for agent in caller.found.agents.values() if agent.mobile],
     )
     learned = Learned(
@@ -536,6 +538,11 @@ def _fallen(caller: Caller, office: Office, at: At | None, outcome: str, reason:
 
 def _existing(customers: Mapping[str, CustomerRead], who: Who) -> CustomerRead | None:
     return customers.get(who.code) if who.code else None
+
+
+def stored_as(who: Who, customers: Mapping[str, CustomerRead]) -> Who:
+    """Return who it is under the code of a customer that was read."""
+    return as_stored(who, [code for code, read in customers.items() if read.customer])
 
 
 def _is_over(talk: Talk | None, routing: Routing) -> bool:

@@ -101,7 +101,7 @@ _COUNTRIES = {
     "NO": _Country("no.orgnr", ("NO",), _plain(9), ("MVA",)),
 }
 COUNTRIES = tuple(_COUNTRIES)
-_PREFIXES = {prefix: name for name, c in _COUNTRIES.items() for prefix in c.prefixes}
+PREFIXES = {prefix: name for name, c in _COUNTRIES.items() for prefix in c.prefixes}
 # Digits of a tax code are year, day (a woman's counts from 41) and municipality: `8510562`.
 _TAX_DIGITS = re.compile(r"\d\d(?:0[1-9]|[12]\d|3[01]|4[1-9]|[56]\d|7[01])\d{3}", re.ASCII)
 
@@ -214,7 +214,7 @@ def _vat(normal: str, country: str) -> Iterator[str]:
             yield from _vat_of(normal, country)
         return
     # With letters the prefix says which country.
-    named = _PREFIXES.get(normal[:2]) or _PREFIXES.get(normal[:3])
+    named = PREFIXES.get(normal[:2]) or PREFIXES.get(normal[:3])
     for name in (named,) if named else COUNTRIES:
         readings = tuple(_vat_of(normal, name))
         if readings:

@@ -9,7 +9,14 @@ from centralino.domain.record import NamedTuple
 CODE_PATTERN = re.compile(r"[A-Z0-9][A-Z0-9_]{0,39}", re.ASCII)
 # What people put into a code to read it, and what a keypad doesn't have.
 _SEPARATORS = re.compile(r"[\s./\-]+")
-_COUNTRY = 2
+# What stands before a VAT number: the prefixes of domain/codes.py, which is not for every call.
+VAT_PREFIXES = frozenset(
+    (
+        *("AT", "BE", "BG", "CH", "CHE", "CY", "CZ", "DE", "DK", "EE", "EL", "ES", "FI", "FR"),
+        *("GB", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT"),
+        *("RO", "SE", "SI", "SK", "XI"),
+    )
+)
 # As short as the number in a VAT number is, behind the country's letters.
 _SHORTEST_VAT = 8
 STATUSES = ("prospect", "pending", "active", "expired", "suspended")
@@ -128,7 +135,7 @@ def code_digits(code: str) -> str:
 
 
 def is_same_code(one: str, other: str) -> bool:
-    """Tell whether two codes mean one customer: a country's two letters in front may be missing.
+    """Tell whether two codes mean one customer: a VAT number's country in front may be missing.
 
     Args:
         one: as `normal_code` spells it.
@@ -137,9 +144,6 @@ def is_same_code(one: str, other: str) -> bool:
     if one == other:
         return True
     longer, shorter = (one, other) if len(one) > len(other) else (other, one)
-    # Only what is a number without the letters: AB12 and 12 may well be two customers.
-    return (
-        longer[:_COUNTRY].isalpha()
-        and longer[_COUNTRY:] == shorter
-        and len(shorter) >= _SHORTEST_VAT
-    )
+    # Other letters, and letters before a short number, may well make it another customer's.
+    front = longer.removesuffix(shorter)
+    return front in VAT_PREFIXES and len(shorter) >= _SHORTEST_VAT

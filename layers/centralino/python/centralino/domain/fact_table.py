@@ -37,7 +37,7 @@ FACTS = (
     Fact("call.trunk", "text", "the line it came in on"),
     Fact("call.language", "text", "what the PBX says, else by the caller's country; ISO 639-1"),
     Fact("call.provider", "text", "the PBX's slug; empty for `/v1/route`"),
-    Fact("call.attestation", "text", "STIR/SHAKEN's, if the PBX passes it", ("A", "B", "C")),
+    Fact("call.attestation", "text", "STIR/SHAKEN's, if the PBX passes it", ("A", "B", "C", "F")),
     Fact("call.asked", "true or false", "whether the caller can't be asked for a code any more"),
     Fact("call.typed", "text", "the customer code that was typed in this call"),
     Fact("caller.number", "text", "E.164; empty if withheld, internal or unreadable"),

@@ -12,14 +12,15 @@ import re
 from centralino.domain.customer import is_same_code, normal_code
 from centralino.domain.dialling import CODES
 from centralino.domain.number import index_number, is_valid
+from centralino.domain.pbx_values import FAILED
 from centralino.domain.record import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
     from typing import Any
 
     from centralino.domain.customer import Learned
-    from centralino.domain.settings import Settings
+    from centralino.domain.settings import Line, Settings
 
 DAY_S = 86_400
 MAX_PER_CUSTOMER = 5
@@ -29,9 +30,11 @@ MOST_PER_CUSTOMER = 20
 MOST_DAYS = 365
 TRUSTS = ("routing", "card")
 ATTESTATIONS = ("", "A", "B")
-# Nobody in the country the call is from stands for its number.
-UNATTESTED = "C"
+# Nobody in the country the call is from stands for its number, or it is proven to be wrong.
+UNATTESTED = ("C", FAILED)
 _LONGEST_SHORT = 6
+# Digits.
+_LAST = 4
 
 
 class LearningOptions(NamedTuple):
@@ -43,7 +46,7 @@ class LearningOptions(NamedTuple):
         trust: `routing`: a learned customer decides where a call goes and nothing else; `card`: the
             phone's display and the agent's card show who it is, too.
         min_attestation: what STIR/SHAKEN has to say of a call for its number to be learned, and to
-            be believed: `A`, or `B` for A or B; empty for anything but a C that teaches.
+            be believed: `A`, or `B` for A or B; empty for anything but C and what failed.
     """
 
     max_per_customer: int = MAX_PER_CUSTOMER
@@ -61,6 +64,8 @@ class Who(NamedTuple):
         ask: whether what is known contradicts itself, so that the caller is to be asked.
         why: in words, for explanations.
         learned: the association that was used; None unless `source` is `learned`.
+        spelled: with `crm`, the same code as it was learned, if that is spelled otherwise: it may
+            be how the customer is stored; see `as_stored`.
     """
 
     code: str = ""
@@ -68,6 +73,12 @@ class Who(NamedTuple):
     ask: bool = False
     why: str = ""
     learned: Learned | None = None
+    spelled: str = ""
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes to look the customer up by, the likeliest first."""
+        return tuple(filter(None, (self.code, self.spelled)))
 
 
 def learning_options(stored: Mapping[str, Any]) -> LearningOptions:
@@ -115,7 +126,8 @@ def choose_customer(  # noqa: PLR0913, PLR0917 - all that is known of a caller
         declared: customer codes of the contacts that have the number, however they are spelled.
         learned: what the number has taught, that ran out too.
         typed: the code typed in this call; empty if none was.
-        attestation: STIR/SHAKEN's `A`, `B` or `C` of this call; empty if the PBX doesn't say.
+        attestation: STIR/SHAKEN's `A`, `B` or `C` of this call, `F` if it failed; empty if the PBX
+            doesn't say.
         options: the tenant's.
         now_s: the time, seconds since 1970.
     """
@@ -127,7 +139,23 @@ def choose_customer(  # noqa: PLR0913, PLR0917 - all that is known of a caller
     crm = _different(filter(None, map(normal_code, declared)))
     if crm:
         return _who_declared(crm, _different(one.code for one in believed))
-    return _who_learned(believed) if believed else Who(why=_why_unknown(learned, options, now_s))
+    why = _why_unknown(learned, attestation, options, now_s)
+    return _who_learned(believed) if believed else Who(why=why)
+
+
+def as_stored(who: Who, stored: Container[str]) -> Who:
+    """Return who it is under the code of a customer that there is.
+
+    What was learned is spelled as a customer was stored, so where the CRM's spelling is no
+    customer's that one counts.
+
+    Args:
+        who: as `choose_customer` says.
+        stored: the codes, of `who.codes`, that are customers.
+    """
+    if who.spelled and who.code not in stored and who.spelled in stored:
+        return who._replace(code=who.spelled)
+    return who
 
 
 def may_learn(  # noqa: PLR0911, PLR0913 - a list of reasons
@@ -138,6 +166,7 @@ def may_learn(  # noqa: PLR0911, PLR0913 - a list of reasons
     *,
     settings: Settings,
     did: str = "",
+    line: Line | None = None,
     mobiles: Iterable[str] = (),
 ) -> str:
     """Say why a number may not be learned; nothing if it may.
@@ -149,6 +178,7 @@ def may_learn(  # noqa: PLR0911, PLR0913 - a list of reasons
         options: the tenant's.
         settings: the tenant's; of them its extens and DIDs.
         did: the number that was called.
+        line: of the line that the call came in on; by default the DID's.
         mobiles: the agents', E.164: a transferred call shows one.
 
     Returns:
@@ -165,13 +195,11 @@ def may_learn(  # noqa: PLR0911, PLR0913 - a list of reasons
         return "invalid"
     if is_premium(number):
         return "premium"
-    line = settings.line
-    for own in {did, *settings.dids}:
-        if own and index_number(own, line.country, line.area_code)[0] == number:
-            return "did"
+    if _is_own(number, settings, did, line or settings.line_for("", did)):
+        return "did"
     if number in mobiles:
         return "agent"
-    if attestation == UNATTESTED or not _is_attested(attestation, options.min_attestation):
+    if not _is_attested(attestation, options.min_attestation):
         return "attestation"
     return ""
 
@@ -196,13 +224,12 @@ def _who_declared(declared: Sequence[str], taught: Sequence[str]) -> Who:
     """Say who it is by the CRM, from the different codes that were declared, and were learned."""
     if len(declared) > 1:
         return Who(ask=True, why=f"contacts with this number have {len(declared)} customer codes")
-    code = declared[0]
+    code, spelled = declared[0], ""
     if taught:
         if len(taught) > 1 or not is_same_code(code, taught[0]):
             return Who(ask=True, why="the CRM and what was learned differ")
-        # One customer; what was learned is spelled as the customer is stored.
-        code = taught[0]
-    return Who(code, "crm", why="a contact with this number has this code")
+        spelled = taught[0] if taught[0] != code else ""
+    return Who(code, "crm", why="a contact with this number has this code", spelled=spelled)
 
 
 def _who_learned(believed: Sequence[Learned]) -> Who:
@@ -213,13 +240,19 @@ def _who_learned(believed: Sequence[Learned]) -> Who:
     return Who(used.code, "learned", why="typed from this number earlier", learned=used)
 
 
-def _why_unknown(learned: Sequence[Learned], options: LearningOptions, now_s: float) -> str:
+def _why_unknown(
+    learned: Sequence[Learned], attestation: str, options: LearningOptions, now_s: float
+) -> str:
     if any(is_live(one, options, now_s) for one in learned):
+        if attestation in UNATTESTED:
+            return f"the call's attestation is {attestation}"
         return f"the call's attestation is not {options.min_attestation} or better"
     return f"not called for {options.days} days" if learned else "nothing known of this number"
 
 
 def _is_attested(attestation: str, least: str) -> bool:
+    if attestation in UNATTESTED:
+        return False
     return not least or "A" <= attestation <= least
 
 
@@ -227,6 +260,26 @@ def _is_exten(digits: str, settings: Settings) -> bool:
     if digits in settings.extens:
         return True
     return bool(settings.exten_pattern and re.fullmatch(settings.exten_pattern, digits))
+
+
+def _is_own(number: str, settings: Settings, did: str, line: Line) -> bool:
+    """Tell whether a number is the one that was called, or another one of the tenant's."""
+    if _is_did(number, did, line):
+        return True
+    alike = (own for own in settings.dids if _ends_alike(number, own))
+    return any(_is_did(number, own, settings.line_for("", own)) for own in alike)
+
+
+def _ends_alike(number: str, did: str) -> bool:
+    """Tell whether a DID may be a number; it takes a glance, as there may be thousands of DIDs."""
+    if not did.isascii() or not did.removeprefix("+").isdigit():
+        return True
+    # However a number is spelled in digits, these stay.
+    return number.endswith(did[-_LAST:].removeprefix("+"))
+
+
+def _is_did(number: str, did: str, line: Line) -> bool:
+    return bool(did) and index_number(did, line.country, line.area_code)[0] == number
 
 
 def _whole(value: object, most: int, default: int) -> int:

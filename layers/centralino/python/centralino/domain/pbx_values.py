@@ -34,8 +34,11 @@ _URL = re.compile(r"https?://[A-Za-z0-9._~:/?#@!&()*+;=%-]{1,990}")
 _AUDIO = re.compile(r"[A-Za-z0-9_./:@+-]{1,200}")
 _AUDIO_ENDS = (".wav", ".mp3", ".ogg", ".gsm", ".ul", ".alaw", ".g722", ".aiff", ".flac")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+# What a call is attested whose signature is wrong: its number is a lie, whatever was attested.
+FAILED = "F"
 _PASSED = "TN-VALIDATION-PASSED-"
-_ATTESTATIONS = ("A", "B", "C")
+_FAILED = ("TN-VALIDATION-FAILED", "FAILED", "INVALID")
+_ATTESTATIONS = ("A", "B", "C", FAILED)
 
 
 def plain(text: object, limit: int = MAX_TEXT) -> str:
@@ -109,11 +112,18 @@ def _unescaped(text: bytes) -> str:
 
 
 def attestation(text: str) -> str:
-    """Return STIR/SHAKEN's `A`, `B` or `C` of a PBX's word for it; empty if it didn't pass.
+    """Return STIR/SHAKEN's `A`, `B` or `C` of a PBX's word for it.
 
     Either the letter alone or the carriers' `verstat` (`TN-Validation-Passed-A`).
+
+    Returns:
+        `FAILED` if the signature was looked at and is wrong (`TN-Validation-Failed-A`, or without a
+        letter); empty if nothing is said of it (`No-TN-Validation`).
     """
-    word = text.strip().upper().removeprefix(_PASSED)
+    word = text.strip().upper()
+    if word.startswith(_FAILED):
+        return FAILED
+    word = word.removeprefix(_PASSED)
     return word if word in _ATTESTATIONS else ""
 
 

@@ -17,7 +17,7 @@ _FIELDS = {
     "name": "What the carrier sent as the caller's name",
     "call_id": "The PBX's own id of the call: one decision is kept for each",
     "language": "The caller's language, ISO 639-1, if the PBX knows",
-    "attestation": "What STIR/SHAKEN says of the number: `A`, `B` or `C`",
+    "attestation": "What STIR/SHAKEN says of the number: `A`, `B` or `C`, `F` if its check failed",
     "format": "What the answer looks like: `json` (default), `form`, `text` or `xml`",
 }
 _PARTS = {
