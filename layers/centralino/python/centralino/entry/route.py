@@ -472,9 +472,8 @@ def _keep(session: _Session, routed: Routed, office: Office, at: At | None) -> N
         yes = bool(routed.verdict and routed.verdict.yes)
         decision = Decision(rule=f"{routed.node}: {'yes' if yes else 'no'}")
     to = decision.destination
-    if call.call_id and to.type == "identify" and to.id in office.routing.nodes and not at:
-        # Not decided yet: of one call one decision is kept, and this is to be the node's.
-        return
+    asking = to.type == "identify" and to.id in office.routing.nodes
+    asked = caller.found.talk is not None or (at is not None and at.converses)
     now_s = visit.now()
     number = caller.number
     history = routed.customer.history if routed.customer else None
@@ -499,6 +498,9 @@ def _keep(session: _Session, routed: Routed, office: Office, at: At | None) -> N
         before=earlier.day if earlier else "",
         code_before=history.day if history else "",
         used=used if used and is_to_be_noted(used, now_s) else None,
+        # Without the PBX's id nothing tells that what comes is of the same call.
+        asking=asking and bool(call.call_id),
+        asked=asked and bool(call.call_id),
     )
     left_s = visit.deadline.answer_in_s(office.line.decode_timeout_s, now_s)
     session.desk.journal.keep(entry, timeout_s=max(0.0, min(POST_S, left_s)))

@@ -36,11 +36,12 @@ class Talk(NamedTuple):
     """A conversation at a node, between two turns.
 
     Attributes:
-        node: the node's name.
+        node: the node's name; empty if there is no more to it than the rest says.
         asked: how often it has asked.
         version: counts up with every turn; a save names the version that it read.
         code: the code that identified the caller; empty as long as none did.
-        number: the caller as the first turn saw it, E.164; empty if withheld.
+        number: the caller as the first turn saw it: E.164, else the exten or what else the CLI
+            was; empty if withheld. Calls may share an id, and a conversation is one caller's.
         started_at: seconds since 1970.
     """
 
@@ -86,6 +87,8 @@ class Entry(NamedTuple):
         code_before: the day that the customer's did.
         used: the association by which the customer was known, to be marked as used; None if it was
             marked lately, or there is none.
+        asking: the caller is asked now: what is decided then replaces this.
+        asked: the caller was asked: this replaces what was kept before.
     """
 
     tenant: str
@@ -97,6 +100,8 @@ class Entry(NamedTuple):
     before: str = ""
     code_before: str = ""
     used: Learned | None = None
+    asking: bool = False
+    asked: bool = False
 
 
 class CustomerRead(NamedTuple):
@@ -152,6 +157,10 @@ class RouteStore(Protocol):
 
 class Journal(Protocol):
     """Keeps decisions, and counts calls in the history; nobody waits for it.
+
+    An entry of a call that has one already is none, unless that one was kept while the caller was
+    asked; histories count the call once. Another caller's call with the same id, or one an hour
+    later, counts in the histories; its decision is lost.
 
     Attributes:
         lost: how many decisions could not be kept, in this container.
