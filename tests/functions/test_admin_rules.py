@@ -166,6 +166,78 @@ def test_a_trial_shows_who_would_have_gone_elsewhere_and_saves_nothing(desk: Des
     assert (nothing["calls"], nothing["moved"]) == (0, [])
 
 
+ASKED = {"name": "unknown", "when": "customer.code == ''", "to": "identify:vat"}
+# Typed at the node; the number alone says nothing.
+TYPED = {"code": "IT1", "status": "active", "source": "typed", "known": True}
+
+
+@pytest.fixture
+def asking(desk: Desk) -> Desk:
+    """A tenant whose unknown callers were asked: one typed nothing useful, one a code."""
+    for node in ("vat", "order"):
+        made = desk.ask("PUT", f"/v1/nodes/{node}", {"mode": "check", "codes": ["vat:IT"]})
+        assert made.status == 201
+    save(desk, {**DOCUMENT, "rules": [ASKED, PAYING, ELSE]})
+    publish(desk, 1)
+    sales = Decision(Destination("queue", "700", "sales"), rule="else", version=1)
+    support = Decision(Destination("queue", "600", "support"), rule="paying", version=1)
+    keep(desk, "c-1", sales, call={"asked": True})
+    keep(desk, "c-22", support, call={"asked": True, "typed": "IT1"}, customer=TYPED)
+    return desk
+
+
+def trial_of(desk: Desk, *rules: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    reply = desk.ask("POST", "/v1/rules/test", {"document": {**DOCUMENT, "rules": list(rules)}})
+    assert reply.status == 200
+    return reply.json
+
+
+def test_a_trial_of_calls_that_were_asked_counts_the_rule_that_has_them_asked(
+    asking: Desk,
+) -> None:
+    # A version that came later, and asks nobody, didn't decide them.
+    save(asking, DOCUMENT)
+    publish(asking, 2)
+    trial = trial_of(asking, ASKED, PAYING, ELSE)
+    assert (trial["calls"], trial["asked"], trial["moved_count"]) == (2, 2, 0)
+    assert trial["decided"] == [
+        {"rule": "unknown", "calls": 2},
+        {"rule": "paying", "calls": 1},
+        {"rule": "else", "calls": 1},
+    ]
+
+
+def test_a_trial_without_the_question_sends_who_typed_a_code_where_the_number_alone_leads(
+    asking: Desk,
+) -> None:
+    trial = trial_of(asking, PAYING, ELSE)
+    assert (trial["calls"], trial["asked"], trial["moved_count"]) == (2, 0, 1)
+    [moved] = trial["moved"]
+    assert (moved["call_id"], moved["after"]["destination"]) == ("c-22", "queue:700")
+    assert trial["decided"] == [{"rule": "paying", "calls": 0}, {"rule": "else", "calls": 2}]
+
+
+def test_a_trial_shows_that_callers_would_be_asked_something_else(asking: Desk) -> None:
+    trial = trial_of(asking, ASKED | {"to": "identify:order"}, PAYING, ELSE)
+    assert [moved["after"]["destination"] for moved in trial["moved"]] == ["identify:order"] * 2
+    # What they would answer there nobody knows.
+    assert [rule["calls"] for rule in trial["decided"]] == [2, 0, 0]
+    assert trial["asked"] == 0
+
+
+@pytest.mark.parametrize("version", [2, 9])
+def test_a_trial_leaves_the_question_to_a_pbx_that_asks_by_itself(
+    asking: Desk, version: int
+) -> None:
+    # These rules asked nobody, or they are gone.
+    save(asking, DOCUMENT)
+    support = Decision(Destination("queue", "600", "support"), rule="paying", version=version)
+    keep(asking, "c-333", support, call={"asked": True, "typed": "IT1"}, customer=TYPED)
+    trial = trial_of(asking, PAYING, ELSE)
+    assert [moved["call_id"] for moved in trial["moved"]] == ["c-22"]
+    assert trial["decided"] == [{"rule": "paying", "calls": 1}, {"rule": "else", "calls": 2}]
+
+
 def test_a_kept_decision_is_explained_with_the_rules_it_was_made_by(desk: Desk) -> None:
     save(desk, DOCUMENT)
     publish(desk, 1)

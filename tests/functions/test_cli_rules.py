@@ -61,6 +61,20 @@ def test_a_trial_says_who_would_have_gone_elsewhere(line: CommandLine) -> None:
     assert line.run("rules", "test", "rules.json", "--json").json["moved_count"] == 1
 
 
+def test_a_trial_says_how_many_callers_are_asked_first(line: CommandLine) -> None:
+    assert line.office.ask("PUT", "/v1/nodes/vat", {"mode": "check", "codes": ["vat:IT"]}).json
+    ask = {"name": "unknown", "when": "customer.code == ''", "to": "identify:vat"}
+    rest = {"name": "rest", "to": "sales"}
+    document = write(line, {"destinations": {"sales": "queue:700"}, "rules": [ask, rest]})
+    line.run("rules", "publish", document)
+    decided = Decision(Destination("queue", "700", "sales"), rule="rest", version=1)
+    keep(line.office, "c-1", decided, call={"asked": True})
+    tried = line.run("rules", "test", document)
+    assert tried.err == (
+        "0 of 1 calls would have gone elsewhere; 1 asked at a node first, counted twice\n"
+    )
+
+
 def test_a_route_is_explained_for_a_number_and_for_a_call(line: CommandLine) -> None:
     told = line.run("explain-route", "--number", "0244556677")
     assert "goes to  queue:sales (sales)" in told.out

@@ -104,6 +104,7 @@ def try_file(  # noqa: PLR0913, PLR0917 - options
         print_table(("CALL", "NUMBER", "WENT TO", "WOULD GO TO", "RULE"), moved)
     say(
         f"{trial['moved_count']} of {trial['calls']} calls would have gone elsewhere"
+        + (f"; {trial['asked']} asked at a node first, counted twice" if trial["asked"] else "")
         + (f"; {trial['skipped']} were not decided by rules" if trial["skipped"] else "")
         + ("" if trial["complete"] else "; only the newest were tried")
     )

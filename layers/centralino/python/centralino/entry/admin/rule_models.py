@@ -188,7 +188,7 @@ class MovedOut(Model):
 
 
 class RuleCount(Model):
-    """How many calls a rule would have decided."""
+    """How many calls a rule would have decided, or sent to an identify node."""
 
     rule: str = Field(description="Empty for the fallback")
     calls: int
@@ -199,6 +199,10 @@ class TrialOut(Model):
 
     warnings: list[str]
     calls: int = Field(description="How many were tried")
+    asked: int = Field(
+        description="How many of them rules send to the identify node where they were asked, and "
+        "then on: two of `decided` count them"
+    )
     skipped: int = Field(description="Decided by identify nodes, or when there was no time")
     moved_count: int
     moved: list[MovedOut] = Field(description="The newest of them")

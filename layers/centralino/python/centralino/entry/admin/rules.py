@@ -137,6 +137,7 @@ def test_rules(body: TryRules) -> TrialOut:
     return TrialOut.model_construct(
         warnings=list(trial.warnings),
         calls=trial.calls,
+        asked=trial.asked,
         skipped=trial.skipped,
         moved_count=trial.moved_count,
         moved=[_moved_out(moved) for moved in trial.moved],
