@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 HISTORY_S = 400 * 86_400
 TALK_S = 3_600
+# A decision of more characters is packed.
+LONG = 4_096
 _load = json.JSONDecoder().decode
 _NOTHING: Mapping[str, str] = {"N": "0", "S": ""}
 
@@ -232,12 +234,28 @@ def read_talk(item: Mapping[str, Value]) -> Talk:
 
 
 def write_kept(kept: Kept) -> str:
-    """Return a decision as its item's `doc`."""
-    return dump({**kept._asdict(), "decision": [*kept.decision]})
+    """Return a decision as its item's `doc`: JSON, packed if it is long.
+
+    The facts have a row for each agent, some 250 bytes of nearly the same words; every call is
+    billed by the size of what it keeps. Packed it is `z` and the base64 of zlib's.
+    """
+    text = dump({**kept._asdict(), "decision": [*kept.decision]})
+    if len(text) <= LONG:
+        return text
+    import base64  # noqa: PLC0415 - few tenants have so many agents
+    import zlib  # noqa: PLC0415 - the same
+
+    packed = zlib.compress(text.encode("utf-8", "replace"), level=1)
+    return f"z{base64.b64encode(packed).decode()}"
 
 
 def read_kept(text: str) -> Kept:
     """Build a decision from what `write_kept` made; newer code may have added to it."""
+    if text.startswith("z"):
+        import base64  # noqa: PLC0415 - as above
+        import zlib  # noqa: PLC0415 - as above
+
+        text = zlib.decompress(base64.b64decode(text[1:])).decode()
     stored = _load(text)
     destination, agents, *rest = stored["decision"][: len(Decision._fields)]
     decision = Decision(Destination(*destination), tuple(agents), *rest)
