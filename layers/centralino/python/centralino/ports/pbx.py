@@ -393,7 +393,7 @@ def flat(told: Told) -> dict[str, str]:
             "timeout": f"{node.timeout_s:g}",
             "again": "1" if told_ask.again else "0",
             "question": str(told_ask.question),
-            "next": told_ask.next_url,
+            "next": answer_url(told_ask),
         }
     elif decision:
         to = decision.destination
