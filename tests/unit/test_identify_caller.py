@@ -90,6 +90,11 @@ def test_what_is_nobodys_code_or_more_than_one_identifies_nobody(typed: str, sta
     assert not node_verdict(node(), identified, NOW).yes
 
 
+@pytest.mark.parametrize("mode", ["check", "route", "entered"])
+def test_of_two_customers_with_one_code_none_is_taken_in_any_mode(mode: str) -> None:
+    assert identify(node(mode=mode), "777") == Identified("several")
+
+
 def test_nothing_is_read_for_what_can_be_no_code() -> None:
     assert codes_to_read(node(), "99999999999999") == ()
     assert codes_to_read(node(codes=["any"]), "#") == ()
@@ -153,7 +158,8 @@ def test_without_destinations_a_call_goes_on_with_the_rules() -> None:
         ("02866820240", "02866820240", True),
         ("00743110157", "IT00743110157", True),
         ("136695976", "DE136695976", True),
-        ("777", "777", True),
+        ("777", "", False),
+        ("888", "888", True),
         ("99999999999999", "", False),
         ("", "", False),
     ],

@@ -55,7 +55,7 @@ def converse(  # noqa: PLR0913 - all that a turn is made of
         talk: the conversation as it is stored; None if there is none.
         digits: what was typed; None in the first turn, empty if nothing was typed in time.
         identified: whom the digits identify; in the first turn whoever is known by the number.
-        number: the caller, E.164; empty if withheld.
+        number: the caller, `Talk.number`.
         now_s: the time, seconds since 1970.
         question: which question the digits answer; 0 if the PBX doesn't say.
     """

@@ -95,9 +95,11 @@ def identify_caller(
     codes = meant(spelled, node.codes, existing)
     if len(codes) == 1:
         return Identified("known", codes[0], existing[codes[0]])
+    if codes:
+        return Identified("several")
     if node.mode == "entered":
         return Identified("known", spelled.codes[0])
-    return Identified("several" if codes else "unknown")
+    return Identified("unknown")
 
 
 def node_destination(node: Node, identified: Identified, now_s: float) -> Destination | None:

@@ -22,7 +22,7 @@ from centralino.domain.number import decide, is_valid
 from centralino.domain.record import TYPE_CHECKING, NamedTuple
 from centralino.domain.rulebook import evaluate, fall_back
 from centralino.ports.pbx import Verdict
-from centralino.ports.route_read import Beside, CustomerRead, Found
+from centralino.ports.route_read import Beside, CustomerRead, Found, Talk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from centralino.domain.settings import Line, Settings
     from centralino.ports.call_read import Read
     from centralino.ports.pbx import PbxCall
-    from centralino.ports.route_read import Talk
 
     class Ways(Protocol):
         """What a call can do in the time that is left of it.
@@ -109,16 +108,23 @@ class Caller(NamedTuple):
 
     Attributes:
         decoded: as the lookup has it, with the label.
-        found: what was read beside the cards.
+        found: what was read beside the cards; of conversations the caller's own.
+        version: of the conversation that is stored under the call's id, whoever's it is.
+        name: what the caller is told from others by, `Talk.number`.
         number: E.164, the one that has a contact or was learned, else the likeliest; empty if
             there is none.
+        ambiguous: whether the number is no more than the likeliest guess: the CLI may as well mean
+            another one, and no contact tells which.
         declared: the customer codes of all contacts with the number.
         learned: what the number has taught.
     """
 
     decoded: Decoded
     found: Found = Found()
+    version: int = 0
+    name: str = ""
     number: str = ""
+    ambiguous: bool = False
     declared: tuple[str, ...] = ()
     learned: tuple[Learned, ...] = ()
 
@@ -239,9 +245,7 @@ class _Source:
         return self.answer
 
     def search(self, found: Read) -> Mapping[str, Card]:
-        if found.beside and any(found.beside.learned.values()):
-            # Nobody waits for CRMs who is known already, as far as routing goes.
-            return {}
+        # For who is known by a learned number too: what the CRM declares beats what was learned.
         self.cards = self._ways.search(found)
         return self.cards
 
@@ -262,10 +266,17 @@ def _known(decoded: Decoded, source: _Source) -> Caller:
     if shown:
         keys += tuple(key for key in (shown.key, *shown.ambiguous_keys) if key and key not in keys)
     holders = [holder for key in keys if key in cards for holder in cards[key].holders]
+    number = _number_of(reading, keys)
+    ambiguous = _is_guess(reading, number, keys, has_contact=any(key in cards for key in keys))
+    name = _named(reading, number, ambiguous=ambiguous)
+    talk = found.talk
     return Caller(
         decoded,
-        found,
-        _number_of(reading, keys),
+        found._replace(talk=talk if talk and _is_own(talk, name) else None),
+        talk.version if talk else 0,
+        name,
+        number,
+        ambiguous,
         tuple(dict.fromkeys(h.customer_code for h in holders if h.customer_code)),
         tuple(one for key in keys for one in learned.get(key, ())),
     )
@@ -278,6 +289,33 @@ def _number_of(reading: Reading, keys: Sequence[str]) -> str:
             if candidate.key == key:
                 return candidate.number
     return reading.candidates[0].number if reading.candidates else ""
+
+
+def _is_guess(reading: Reading, number: str, keys: Sequence[str], *, has_contact: bool) -> bool:
+    """Tell whether a CLI may mean another number as well, and no contact decides.
+
+    That one of its numbers was learned decides nothing: the caller may well have the other one.
+    """
+    best = min((c.tier for c in reading.candidates), default=0)
+    return any(
+        c.number != number and (c.key in keys or (c.tier == best and not has_contact))
+        for c in reading.candidates
+    )
+
+
+def _named(reading: Reading, number: str, *, ambiguous: bool) -> str:
+    """Return what a caller is told from others by; empty if withheld."""
+    if reading.kind == "withheld":
+        return ""
+    return reading.exten or (reading.cleaned if ambiguous or not number else number)
+
+
+def _is_own(talk: Talk, name: str) -> bool:
+    """Tell whether a conversation is this caller's.
+
+    PBXs share ids of calls, and some send one and the same with each.
+    """
+    return not talk.node or talk.number == name
 
 
 def _routed(  # noqa: PLR0913, PLR0917 - what a call is made of, in one place
@@ -407,8 +445,11 @@ def _by_number(who: Who, customers: Mapping[str, CustomerRead], node: Node) -> I
     from centralino.application.identify_caller import Identified  # noqa: PLC0415 - as above
 
     customer = _existing(customers, who)
-    if customer or (who.code and node.mode == "entered"):
+    if customer and customer.customer:
         return Identified("known", who.code, customer)
+    if who.code and node.mode == "entered":
+        # Of a customer that only the CRM knows.
+        return Identified("known", who.code)
     return Identified()
 
 
@@ -416,14 +457,15 @@ def _converse(call: PbxCall, ways: Ways, caller: Caller, at: At, identified: Ide
     """Take a turn of a conversation and save it; taken anew if another one was saved meanwhile."""
     from centralino.application.converse import converse, without_store  # noqa: PLC0415 - as above
 
-    talk = caller.found.talk
+    # Another caller's is saved over.
+    talk = caller.found.talk or Talk("", version=caller.version)
     for _ in range(TURNS):
         turn = converse(
             at.node,
             talk,
             call.digits,
             identified,
-            number=caller.number,
+            number=caller.name,
             now_s=ways.now(),
             question=at.question,
         )
@@ -437,7 +479,8 @@ def _converse(call: PbxCall, ways: Ways, caller: Caller, at: At, identified: Ide
             beside = ways.read((), "", Beside(call_id=call.call_id)).beside
         except UnavailableError:
             return without_store(turn, call.digits, at.question)
-        talk = beside.talk if beside else None
+        saved = (beside and beside.talk) or Talk("")
+        talk = saved if _is_own(saved, caller.name) else Talk("", version=saved.version)
     raise ThrottledError("contention")
 
 
@@ -453,9 +496,14 @@ def _teach(  # noqa: PLR0913, PLR0917 - all that is asked before a number is lea
     """Learn the number of a caller who typed a customer's code."""
     if not (node.teaches and call.number and call.digits and identified.customer):
         return None
+    from centralino.application.identify_caller import possible_codes  # noqa: PLC0415 - as above
     from centralino.domain.customer import Learned  # noqa: PLC0415 - few calls teach
     from centralino.domain.learning import may_learn  # noqa: PLC0415 - as above
 
+    code = normal_code(identified.code)
+    if code not in possible_codes(node, call.digits, caller.found._replace(talk=None)):
+        # The conversation knew it already, or another turn found out: this isn't what was typed.
+        return None
     reading = caller.decoded.reading
     why_not = may_learn(
         caller.number,
@@ -465,11 +513,12 @@ def _teach(  # noqa: PLR0913, PLR0917 - all that is asked before a number is lea
         settings=office.settings,
         did=call.did,
         line=office.line,
+        ambiguous=caller.ambiguous,
         mobiles=[agent.mobile for agent in caller.found.agents.values() if agent.mobile],
     )
     learned = Learned(
         caller.number,
-        normal_code(identified.code),
+        code,
         node=node.name,
         call_id=call.call_id,
         attestation=call.attestation,

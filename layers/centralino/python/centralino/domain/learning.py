@@ -167,6 +167,7 @@ def may_learn(  # noqa: PLR0911, PLR0913 - a list of reasons
     settings: Settings,
     did: str = "",
     line: Line | None = None,
+    ambiguous: bool = False,
     mobiles: Iterable[str] = (),
 ) -> str:
     """Say why a number may not be learned; nothing if it may.
@@ -179,10 +180,12 @@ def may_learn(  # noqa: PLR0911, PLR0913 - a list of reasons
         settings: the tenant's; of them its extens and DIDs.
         did: the number that was called.
         line: of the line that the call came in on; by default the DID's.
+        ambiguous: whether the CLI may as well mean another number.
         mobiles: the agents', E.164: a transferred call shows one.
 
     Returns:
-        `withheld`, `exten`, `short`, `invalid`, `premium`, `did`, `agent` or `attestation`.
+        `withheld`, `exten`, `short`, `invalid`, `ambiguous`, `premium`, `did`, `agent` or
+        `attestation`.
     """
     if kind == "withheld":
         return "withheld"
@@ -193,6 +196,8 @@ def may_learn(  # noqa: PLR0911, PLR0913 - a list of reasons
         return "short" if digits else "invalid"
     if not number.startswith("+") or not digits.isdecimal() or not is_valid(number):
         return "invalid"
+    if ambiguous:
+        return "ambiguous"
     if is_premium(number):
         return "premium"
     if _is_own(number, settings, did, line or settings.line_for("", did)):

@@ -177,7 +177,11 @@ class DynamoRouteStore(DynamoCallStore):
         doc = write_talk(talk)
         values: dict[str, Any] = {":before": {"N": str(talk.version)}, ":doc": {"S": doc}}
         values[":version"] = {"N": str(talk.version + 1)}
-        absent = "attribute_not_exists(pk) OR " if talk.version == 0 else ""
+        absent = ""
+        if talk.version == 0:
+            # One that has run out isn't read any more, and may be there for days.
+            absent = "attribute_not_exists(pk) OR expires_at <= :now OR "
+            values[":now"] = {"N": str(int(self._now()))}
         payload = {
             "TableName": self._table,
             "Item": {
