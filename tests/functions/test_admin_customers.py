@@ -71,6 +71,26 @@ def test_a_customer_comes_back_as_it_was_put_by_its_code_in_any_spelling(desk: D
     assert told["ends_at"] == "2026-12-31T23:00:00Z"
 
 
+def test_a_new_customer_pays_nothing_unless_that_is_said(desk: Desk) -> None:
+    told = put(desk, name="Rossi")
+    assert (told["status_now"], told["valid_until"]) == ("prospect", "")
+
+
+@pytest.mark.parametrize("version", [None, 1])
+@pytest.mark.parametrize("status", ["suspended", "active", "expired"])
+def test_a_customer_who_is_put_without_a_status_pays_no_more_than_before(
+    desk: Desk, status: str, version: int | None
+) -> None:
+    before = put(desk, status=status, valid_until="2026-01-31")
+    after = put(desk, name="Rossi S.r.l.", version=version)
+    assert after["name"] == "Rossi S.r.l."
+    for field in ("status", "status_now", "valid_until", "ends_at"):
+        assert after[field] == before[field]
+    assert after["status_now"] != "active"
+    open_end = put(desk, status="active", valid_until="")
+    assert (open_end["status_now"], open_end["ends_at"]) == ("active", None)
+
+
 def test_an_edit_of_an_old_version_is_a_conflict(desk: Desk) -> None:
     put(desk, name="Rossi", version=0)
     put(desk, name="Bianchi")
@@ -144,7 +164,7 @@ def test_a_change_of_access_that_makes_no_sense_changes_nothing(
 
 
 def test_a_contract_runs_out_by_itself(desk: Desk) -> None:
-    ends = put(desk, valid_until="2027-06-30")["ends_at"]
+    ends = put(desk, status="active", valid_until="2027-06-30")["ends_at"]
     assert ends == "2027-06-30T22:00:00Z"
     customer = desk.customers().get("C1")
     assert customer is not None
@@ -336,6 +356,33 @@ def test_a_registration_never_changes_a_customer_that_is_there(site: Desk) -> No
     assert site.ask("GET", "/v1/customers/C77").json == before
 
 
+@pytest.mark.parametrize("status", ["pending", "active", "expired", "suspended"])
+def test_a_registration_makes_nobody_pending_who_is_more_than_a_prospect(
+    site: Desk, status: str
+) -> None:
+    before = put(site, "C77", status=status)
+    assert register(site).json["outcome"] == "known"
+    assert site.ask("GET", "/v1/customers/C77").json == before
+
+
+def test_a_prospect_who_registers_is_pending_and_keeps_all_that_sales_wrote(site: Desk) -> None:
+    before = put(site, "C77", name="Rossi", status="prospect", tags=["fair"], owner="21")
+    site.clock.now += 1
+    reply = register(site)
+    assert (reply.status, reply.json["outcome"]) == (200, "pending")
+    after = site.ask("GET", "/v1/customers/C77").json
+    changed = {field for field in after if after[field] != before[field]}
+    assert changed == {"status", "status_now", "version", "updated_at"}
+    assert after["status_now"] == "pending"
+    line = site.ask("GET", "/v1/customers/C77/trail").json["changes"][0]
+    assert (line["who"], line["what"]) == ("registration", "registered")
+    assert (line["before"], line["after"]) == ("prospect", "pending")
+    # The same one sent again counts once, and revoked access stays revoked.
+    put(site, "C77", status="prospect")
+    assert register(site).json["outcome"] == "duplicate"
+    assert site.ask("GET", "/v1/customers/C77").json["status"] == "prospect"
+
+
 def test_a_registration_that_is_sent_again_brings_no_deleted_customer_back(site: Desk) -> None:
     register(site)
     site.ask("DELETE", "/v1/customers/C77")
@@ -355,6 +402,18 @@ def test_a_registration_that_nobody_signed_is_refused(desk: Desk, site: Desk) ->
     desk.secrets.clear()
     assert register(desk).status == 401
     assert desk.customers().get("C77") is None
+
+
+@pytest.mark.parametrize("body", ["{", '{"code": ""}', '{"code": "C1", "role": "x"}', "[]", ""])
+def test_who_did_not_sign_is_told_nothing_of_what_a_registration_is(site: Desk, body: str) -> None:
+    key = site.keys["acme"]["crm"]
+    reply = site.ask("POST", "/v1/registrations", body, key=key)
+    assert (reply.status, "field" in reply.json) == (401, False)
+
+
+def test_a_signed_registration_that_is_wrong_is_told_the_field(site: Desk) -> None:
+    reply = register(site, {"code": "", "name": "x"})
+    assert (reply.status, reply.json["field"]) == (400, "code")
 
 
 def test_another_tenants_secret_opens_nothing(desk: Desk) -> None:
@@ -385,7 +444,7 @@ def test_too_many_registrations_in_a_minute_are_put_off(site: Desk) -> None:
 def test_a_customer_lives_at_the_command_line(line: CommandLine) -> None:
     run = line.done
     told = run("customers", "set", "it 123", "--name", "Rossi", "--bought", "truck@2026-01-31")
-    assert told.err == "IT123 is active\n"
+    assert told.err == "IT123 is prospect\n"
     line.office.clock.now += 1
     assert run("customers", "revoke", "IT123", "--reason", "unpaid").err == "IT123 is suspended\n"
     line.office.clock.now += 1
@@ -431,8 +490,12 @@ def test_customers_are_imported_and_bad_rows_go_to_a_file(line: CommandLine) -> 
     for word in ("nobody", "someday", "priority: expected a whole number"):
         assert word in rejected
     again = line.folder / "again.csv"
-    again.write_text("code,name\nIT123,Rossi\n", encoding="utf-8")
+    again.write_text("code,name,status\nIT123,Rossi,\nIT124,Verdi,active\n", encoding="utf-8")
+    line.done("customers", "revoke", "IT123")
     assert line.run("customers", "import", again).code == 0
+    kept = {one["code"]: one for one in line.done("customers", "list", "--json").json}
+    assert (saved["status"], kept["IT123"]["status"]) == ("prospect", "suspended")
+    assert (kept["IT123"]["valid_until"], kept["IT124"]["status"]) == ("2027-12-31", "active")
 
 
 def test_a_file_without_a_code_column_is_refused_whole(line: CommandLine) -> None:

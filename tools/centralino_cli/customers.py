@@ -294,9 +294,14 @@ def _body(row: dict[str, str]) -> dict[str, Any]:
         _purchase(text, "purchases") for text in cells.get("purchases", "").split("|") if text
     ]
     fields: dict[str, Any] = {
-        name: cells.get(name, "") for name in ("name", "valid_until", "plan", "owner", "language")
+        name: cells.get(name, "") for name in ("name", "plan", "owner", "language")
     }
-    fields |= {"status": cells.get("status", "") or "active", "priority": int(priority)}
+    fields["priority"] = int(priority)
+    # What a file doesn't say of a contract changes nothing of it.
+    if cells.get("status"):
+        fields["status"] = cells["status"]
+    if "valid_until" in cells:
+        fields["valid_until"] = cells["valid_until"]
     customer = Customer(
         cells.get("code", ""),
         **fields,

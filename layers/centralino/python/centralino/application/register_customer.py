@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from centralino.application.customer_words import contract_words
-from centralino.application.save_customer import checked_customer
+from centralino.application.save_customer import ATTEMPTS, checked_customer
 from centralino.domain.errors import ConflictError, TooManyError
 from centralino.ports.customers import Change
 
@@ -23,8 +23,9 @@ class Registered(NamedTuple):
 
     Attributes:
         code: the customer code, as it is stored.
-        outcome: `created`: the customer is pending now; `known`: there was one of this code, which
-            stays as it is; `duplicate`: this very registration was taken in before.
+        outcome: `created`: the customer is new, and pending; `pending`: a prospect is pending now;
+            `known`: there was a customer of this code, who stays as they are; `duplicate`: this
+            very registration was taken in before.
     """
 
     code: str
@@ -39,7 +40,10 @@ def register_customer(
     source: str,
     now_ms: int,
 ) -> Registered:
-    """Put a new customer `pending`; whoever is a customer already is left alone.
+    """Put a new customer, or a prospect, `pending`; whoever is more than that is left alone.
+
+    Of a prospect nothing changes but the status: what sales wrote is worth more than what a form
+    says.
 
     Args:
         store: the tenant's customers.
@@ -51,6 +55,7 @@ def register_customer(
     Raises:
         PayloadError: a field is not what it has to be.
         TooManyError: too many in this minute, from this source or for this tenant.
+        ConflictError: others save this customer again and again.
     """
     wanted = checked_customer(
         customer._replace(status="pending", valid_until="", version=0, updated_at_ms=now_ms), "UTC"
@@ -59,12 +64,20 @@ def register_customer(
         if store.count(bucket, window_s=WINDOW_S) > most:
             left_s = WINDOW_S - now_ms / 1000 % WINDOW_S
             raise TooManyError("registrations", max(1.0, left_s))
-    if store.get(wanted.code):
-        return Registered(wanted.code, "known")
-    change = Change(now_ms, "registration", "created", "", contract_words(wanted))
-    try:
-        store.save(wanted, change, delivery=delivery)
-    except ConflictError:
-        there = store.get(wanted.code)
-        return Registered(wanted.code, "known" if there else "duplicate")
-    return Registered(wanted.code, "created")
+    there = store.get(wanted.code)
+    for _ in range(ATTEMPTS):
+        if there and there.status != "prospect":
+            return Registered(wanted.code, "known")
+        new = there._replace(status="pending", updated_at_ms=now_ms) if there else wanted
+        what, before = ("registered", contract_words(there)) if there else ("created", "")
+        change = Change(now_ms, "registration", what, before, contract_words(new))
+        try:
+            store.save(new, change, delivery=delivery)
+        except ConflictError:
+            before_that, there = there, store.get(wanted.code)
+            if there == before_that:
+                # Nobody else saved it, so it is the delivery that was there.
+                return Registered(wanted.code, "duplicate")
+        else:
+            return Registered(wanted.code, "pending" if before else "created")
+    raise ConflictError("others save this customer again and again: try later")

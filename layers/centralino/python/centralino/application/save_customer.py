@@ -12,6 +12,8 @@ from centralino.domain.errors import ConflictError, PayloadError
 from centralino.ports.customers import Change
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from centralino.domain.customer import Customer, Purchase
     from centralino.ports.customers import CustomerStore
 
@@ -48,6 +50,7 @@ def save_customer(  # noqa: PLR0913 - who, what, when and over which version
     time_zone: str,
     version: int | None = None,
     note: str = "",
+    keep: Collection[str] = (),
 ) -> Saved:
     """Create or replace a customer, with a line in its audit trail.
 
@@ -60,6 +63,7 @@ def save_customer(  # noqa: PLR0913 - who, what, when and over which version
         version: the version that this is an edit of, 0 for none; None to save over whatever there
             is.
         note: the reason, for the audit trail.
+        keep: names of fields that stay as they are stored, where there is a customer.
 
     Raises:
         PayloadError: a field is not what it has to be.
@@ -70,7 +74,8 @@ def save_customer(  # noqa: PLR0913 - who, what, when and over which version
         there = store.get(checked.code)
         if version is not None and (there.version if there else 0) != version:
             raise ConflictError("the customer was changed meanwhile: read it again")
-        wanted = checked._replace(
+        kept = {name: getattr(there, name) for name in keep} if there else {}
+        wanted = checked_customer(checked._replace(**kept), time_zone)._replace(
             version=there.version if there else 0,
             updated_at_ms=there.updated_at_ms if there else 0,
         )

@@ -10,6 +10,7 @@ from centralino.application.list_keys import listed_key
 from centralino.domain.errors import PayloadError
 from centralino.domain.keys import ROLES
 from centralino.entry.admin.problems import failure
+from centralino.entry.admin.registrations import verify_registration
 from centralino.entry.admin.resolver import resolver
 from centralino.entry.admin.session import Session
 from centralino.entry.http import allow_origin
@@ -51,6 +52,8 @@ WHO: Mapping[str, tuple[str, ...]] = {
     "settings": MANAGERS,
     "whoami": ROLES,
 }
+# Whose body has to be signed, and what checks that.
+SIGNED = {"registrations": verify_registration}
 OPEN = "health"
 # What may follow a contact's id in a path; all before it is the id, slashes included.
 _AFTER_ID = ("erase", "export")
@@ -109,7 +112,11 @@ class AdminApi:
         resolver.context["call_store"] = self._call_store
         if visit is not None:
             stores = {name: build(visit.tenant) for name, build in self._stores._asdict().items()}
-            resolver.context["session"] = Session(visit, now=self._door.now, **stores)
+            session = Session(visit, now=self._door.now, **stores)
+            resolver.context["session"] = session
+            verify = SIGNED.get(_resource(request))
+            if verify and request.method == "POST":
+                verify(session, event["headers"], event["body"].encode())
         given = resolver.resolve(event, None)  # type: ignore[arg-type] # no route asks for it
         headers = {name.lower(): value for name, value in given["headers"].items()}
         given["headers"] = {"cache-control": "no-store", **headers}

@@ -79,11 +79,13 @@ class PurchaseBody(Model):
 
 
 class CustomerIn(Model):
-    """A customer as it is to be; what is left out is empty."""
+    """A customer as it is to be; what is left out is empty, but for the contract."""
 
     name: Name = ""
-    status: Status = "active"
-    valid_until: Until = ""
+    status: Status | None = Field(
+        default=None, description="Left out: as it is stored; a new customer is a `prospect`"
+    )
+    valid_until: Until | None = Field(default=None, description=f"{_UNTIL}. Left out: as stored")
     plan: Name = ""
     tags: Tags = Field(default=[])
     purchases: list[PurchaseBody] = Field(default=[], max_length=MAX_PURCHASES)
@@ -184,7 +186,7 @@ class RegistrationOut(Model):
     """What became of a registration."""
 
     code: str
-    outcome: Literal["created", "known", "duplicate"] = Field(
-        description="`created`: pending now; `known`: a customer already, left alone; `duplicate`: "
-        "this very registration was taken in before"
+    outcome: Literal["created", "pending", "known", "duplicate"] = Field(
+        description="`created`: new, and pending; `pending`: was a prospect, pending now; `known`: "
+        "a customer already, left alone; `duplicate`: this very registration was taken in before"
     )

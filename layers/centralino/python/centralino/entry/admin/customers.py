@@ -61,7 +61,11 @@ def get_customer(code: CodePath) -> CustomerOut:
     openapi_extensions={ALSO: {"201": "It is a new one"}},
 )
 def put_customer(code: CodePath, body: CustomerIn) -> Response[CustomerOut]:
-    """Create or replace a customer; the change counts for the next call, and is in the trail."""
+    """Create or replace a customer; the change counts for the next call, and is in the trail.
+
+    What was paid for is never changed by saying nothing of it: without `status` and `valid_until`
+    these stay as they are, and a new customer is a `prospect`.
+    """
     session = session_of(router)
     fields = {name: getattr(body, name) for name in body.__class__.model_fields}
     version, note = fields.pop("version"), fields.pop("note")
@@ -69,14 +73,17 @@ def put_customer(code: CodePath, body: CustomerIn) -> Response[CustomerOut]:
     fields["purchases"] = tuple(
         Purchase(bought.what, bought.on, tuple(bought.tags)) for bought in body.purchases
     )
+    keep = [name for name in _CONTRACT if fields[name] is None]
+    fields = {name: value for name, value in fields.items() if name not in keep}
     saved = save_customer(
         session.customers,
-        Customer(code, **fields),
+        Customer(code, **{"status": "prospect", **fields}),
         who=who_of(session),
         now_ms=session.now_ms,
         time_zone=_zone(session),
         version=version,
         note=note,
+        keep=keep,
     )
     status = 201 if saved.outcome == "created" else 200
     return Response(status, "application/json", customer_out(saved.customer, session.now()))
@@ -188,6 +195,7 @@ def who_of(session: Session) -> str:
 
 
 _TOLD = Change._fields[1:]
+_CONTRACT = ("status", "valid_until")
 
 
 def _zone(session: Session) -> str:

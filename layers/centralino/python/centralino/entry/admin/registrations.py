@@ -1,6 +1,8 @@
 """`/v1/registrations`: the company's site tells of somebody who signed up."""
 
 # The annotations of routes are read at run time, so they are not postponed.
+from collections.abc import Mapping
+
 from aws_lambda_powertools.event_handler import Response
 
 from centralino.application.register_customer import register_customer
@@ -23,7 +25,7 @@ router = new_router()
     },
 )
 def register(body: RegistrationIn) -> Response[RegistrationOut]:
-    """Put a new customer `pending`; whoever is a customer already is left as they are.
+    """Put a new customer, or a prospect, `pending`; other customers are left as they are.
 
     The request is signed as Standard Webhooks has it, with the secret that `centralino
     registrations secret` shows; without a secret every one is refused. The same `webhook-id` counts
@@ -32,7 +34,6 @@ def register(body: RegistrationIn) -> Response[RegistrationOut]:
     """
     session = session_of(router)
     event = router.current_event
-    _verify(session, event.headers, (event.body or "").encode())
     registered = register_customer(
         session.customers,
         Customer(
@@ -50,8 +51,14 @@ def register(body: RegistrationIn) -> Response[RegistrationOut]:
     )
 
 
-def _verify(session: Session, headers: dict[str, str], body: bytes) -> None:
-    """Check the signature, with the secrets as they are now if those in memory don't fit."""
+def verify_registration(session: Session, headers: Mapping[str, str], body: bytes) -> None:
+    """Check the signature, with the secrets as they are now if those in memory don't fit.
+
+    It is done before anything else is looked at: who can't sign is told nothing.
+
+    Raises:
+        CredentialsError: nobody who has a secret signed it.
+    """
     now_s = session.now()
     known = registration_secrets(session.open_secrets().read, session.visit.tenant)
     try:
