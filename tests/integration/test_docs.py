@@ -110,7 +110,7 @@ def test_a_documented_command_works(block: Block, checkout: Path) -> None:
     )
 
     assert done.returncode == 0, f"{name(block)}\n{done.stdout}\n{done.stderr}"
-    if block.page == "README.md":
+    if block.page == "README.md" and "curl -i" in block.commands:
         # The page shows what the first call answers.
         shown = ANSWER.search((ROOT / block.page).read_text())
         assert shown
