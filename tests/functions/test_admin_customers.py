@@ -498,6 +498,22 @@ def test_customers_are_imported_and_bad_rows_go_to_a_file(line: CommandLine) -> 
     assert (kept["IT123"]["valid_until"], kept["IT124"]["status"]) == ("2027-12-31", "active")
 
 
+def test_contracts_that_end_on_a_day_follow_a_change_of_the_time_zone(line: CommandLine) -> None:
+    put(line.office, "C1", status="suspended", valid_until="2027-12-31", owner="21")
+    put(line.office, "C2", status="active", valid_until="2027-12-31T12:00:00+01:00")
+    put(line.office, "C3", status="active")
+    assert not line.done("routing", "set", "keep_days=20").err
+    told = line.done("routing", "set", "time_zone=America/New_York")
+    assert "customers recompute" in told.err
+    before = line.office.ask("GET", "/v1/customers/C1").json
+    out = line.done("customers", "recompute").out
+    after = line.office.ask("GET", "/v1/customers/C1").json
+    assert out == "1 contracts end at another moment, of 2 that end\n"
+    assert (before["ends_at"], after["ends_at"]) == ("2027-12-31T23:00:00Z", "2028-01-01T05:00:00Z")
+    assert {name for name in after if after[name] != before[name]} == {"ends_at", "version"}
+    assert line.done("customers", "recompute").out.startswith("0 contracts")
+
+
 def test_a_file_without_a_code_column_is_refused_whole(line: CommandLine) -> None:
     file = line.folder / "contacts.csv"
     file.write_text("name,phone\nRossi,02\n", encoding="utf-8")

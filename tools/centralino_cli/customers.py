@@ -1,4 +1,4 @@
-"""`customers list|show|set|grant|revoke|extend|delete|trail|import`: who pays, until when."""
+"""`customers list|show|set|grant|revoke|extend|delete|trail|import|recompute`: who pays."""
 
 # Typer reads the annotations at run time.
 import csv
@@ -31,7 +31,7 @@ COLUMNS = (
     "priority",
     "language",
 )
-_ABSENT, _BUSY = 404, 429
+_ABSENT, _CONFLICT, _BUSY = 404, 409, 429
 _FAILED = 500
 # What the service says of a customer and does not take.
 _TOLD = ("code", "status_now", "ends_at", "updated_at")
@@ -239,6 +239,35 @@ def import_customers(  # noqa: PLR0913, PLR0917 - options
     print_line(f"{saved} customers {'are fine' if dry_run else 'saved'}")
     if bad:
         raise typer.Exit(REJECTED)
+
+
+@app.command("recompute")
+def recompute(context: typer.Context, url: Url = "", key: Key = "") -> None:
+    """Work out anew when contracts end that end on a day: for after a change of the time zone."""
+    with find_desk(context).service(url, key) as service:
+        dated = [one for one in _all(service, "customers") if one["valid_until"]]
+        moved = sum(_recomputed(service, one) for one in dated)
+    print_line(f"{moved} contracts end at another moment, of {len(dated)} that end")
+
+
+def _recomputed(service: Service, customer: dict[str, Any]) -> bool:
+    """Save a customer as it is stored, contract and all; returns whether its end has moved."""
+    path = path_of("customers", customer["code"])
+    untold = (*_TOLD, "status", "valid_until")
+    while True:
+        body = {field: value for field, value in customer.items() if field not in untold}
+        try:
+            saved = service.send("PUT", path, {**body, "note": "recomputed"})
+            return bool(saved["ends_at"] != customer["ends_at"])
+        except ServiceError as error:
+            if error.status != _CONFLICT:
+                raise
+        try:
+            customer = service.get(path)
+        except ServiceError as error:
+            if error.status != _ABSENT:
+                raise
+            return False
 
 
 def _change_access(

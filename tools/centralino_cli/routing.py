@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from centralino_cli.desk import find_desk
+from centralino_cli.desk import find_desk, say
 from centralino_cli.options import Key, Url
 from centralino_cli.patch import field_of, put_field, read_object, without
 from centralino_cli.service import path_of
@@ -66,3 +66,5 @@ def set_routing(
         patch["edition"] = before["edition"]
         after = service.send("PATCH", path_of("routing"), patch)
     print_line(f"saved, edition {after['edition']}")
+    if "time_zone" in patch and after["time_zone"] != before["time_zone"]:
+        say("contracts end as they did in the zone before: run `centralino customers recompute`")
