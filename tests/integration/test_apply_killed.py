@@ -194,11 +194,11 @@ class Story:
         self.check(tenant)
         return first
 
-    def play_all(self) -> list[str]:
-        """Let a worker die at every step; return the steps of one that lives."""
+    def play_all(self, every: int = 1) -> list[str]:
+        """Let a worker die at every step, or every so many; return the steps of one that lives."""
         steps = self.play("whole", -1)
         assert len(steps) < MOST_STEPS
-        for kill_at in range(len(steps) + 1):
+        for kill_at in range(0, len(steps) + 1, every):
             # Which transactions are refused depends on nothing but what is stored.
             assert self.play(f"t-{kill_at}", kill_at) == steps[:kill_at]
         return steps
@@ -363,24 +363,31 @@ def test_a_worker_that_is_killed_at_any_step_loses_no_event_and_applies_none_twi
     assert steps.count("fetch") == 4
 
 
+# What is not a delivery's own way is tried at every third step, and at every one under `make soak`.
+EVERY = [pytest.param(3, id="some"), pytest.param(1, id="all", marks=pytest.mark.soak)]
+
+
+@pytest.mark.parametrize("every", EVERY)
 def test_a_worker_that_is_killed_anywhere_loses_no_event_whose_body_is_in_the_bucket(
-    stage: Callable[[type[Story]], Story],
+    stage: Callable[[type[Story]], Story], every: int
 ) -> None:
-    steps = stage(Claims).play_all()
+    steps = stage(Claims).play_all(every)
     assert steps.count("GetObject") == 3
 
 
+@pytest.mark.parametrize("every", EVERY)
 def test_a_worker_that_is_killed_anywhere_in_a_reconciliation_loses_no_record(
-    stage: Callable[[type[Story]], Story],
+    stage: Callable[[type[Story]], Story], every: int
 ) -> None:
-    steps = stage(Reconciliation).play_all()
+    steps = stage(Reconciliation).play_all(every)
     # In the middle of pages, between them, and between how far it is and the message to go on.
     assert steps.count("SendMessage") >= 2
     assert steps.count("fetch") > 5
 
 
+@pytest.mark.parametrize("every", EVERY)
 def test_a_worker_that_is_killed_anywhere_in_a_piece_of_an_import_loses_no_row(
-    stage: Callable[[type[Story]], Story],
+    stage: Callable[[type[Story]], Story], every: int
 ) -> None:
-    steps = stage(Pieces).play_all()
+    steps = stage(Pieces).play_all(every)
     assert (steps.count("GetObject"), steps.count("PutObject")) == (3, 4)
