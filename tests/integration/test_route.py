@@ -71,7 +71,8 @@ def test_the_next_question_s_address_has_the_key_and_all_that_the_pbx_s_own_url_
 
     place = f"https://cti.example{path}/vat?"
     query = "call_id=c1&node=vat&trunk=milan&number=%2B390244556677"
-    assert first["next"] == second["next"] == f"{place}{query}"
+    assert first["next"] == f"{place}{query}&question=1"
+    assert second["next"] == f"{place}{query}&question=2"
     assert (first["question"], second["question"]) == (1, 2)
 
 

@@ -90,6 +90,7 @@ def test_nothing_is_counted_of_a_code_that_is_nobody_s(board: Switchboard) -> No
 
 def test_a_customer_s_calls_are_counted_with_who_answered(board: Switchboard) -> None:
     board.customer()
+    board.answer(call_id="c1")
     identify(board, MILAN)
     board.kept("c1")
     board.ask("/v1/pbx/asterisk/events", call_id="c1", event="answered", exten="21")
