@@ -25,6 +25,7 @@ desk = Desk(
     secrets=bootstrap.secrets,
     learner=bootstrap.learner,
     live_search=bootstrap.live_search,
+    queue=bootstrap.queue,
 )
 
 

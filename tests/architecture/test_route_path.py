@@ -73,6 +73,8 @@ def test_a_routed_call_imports_nothing_that_it_does_not_need(url: str, destinati
     assert outcome == "decided"
     assert destination in body
     assert modules & (FORBIDDEN | {"stdnum", "jmespath", "urllib.parse"}) == set()
+    # Nothing was learned that somebody has to be told of.
+    assert not {"centralino.entry.learned", "centralino.adapters.queue"} & modules
     # Nobody was asked for a code, and no agent is elected by a schedule's dates.
     assert not {"centralino.domain.codes", "centralino.application.converse"} & modules
 

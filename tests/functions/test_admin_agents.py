@@ -264,6 +264,7 @@ def test_options_begin_with_their_defaults_and_the_countrys_time(desk: Desk) -> 
             "days": 180,
             "trust": "routing",
             "min_attestation": "",
+            "webhook": "",
         },
         "pbx": {},
         "keep_days": 14,
@@ -289,6 +290,15 @@ def test_one_option_is_changed_and_the_others_stay(desk: Desk) -> None:
     assert desk.routing().compiled().keep_days == 14
 
 
+def test_where_the_owner_is_told_of_numbers_is_set_and_taken_away(desk: Desk) -> None:
+    url = "https://owner.example:8443/hooks?from=centralino"
+    changed = desk.ask("PATCH", "/v1/routing", {"learning": {"webhook": url}}).json
+    assert changed["learning"]["webhook"] == url
+    for none in ("", None):
+        back = desk.ask("PATCH", "/v1/routing", {"learning": {"webhook": none}}).json
+        assert back["learning"]["webhook"] == ""
+
+
 def test_a_time_zone_is_the_tenants_from_then_on(desk: Desk) -> None:
     changed = desk.ask("PATCH", "/v1/routing", {"time_zone": "Pacific/Kiritimati"}).json
     assert changed["time"] == "2026-11-19T01:06"
@@ -310,6 +320,11 @@ def test_a_time_zone_is_the_tenants_from_then_on(desk: Desk) -> None:
         ({"learning": {"trust": "everything"}}, "learning.trust"),
         ({"learning": {"min_attestation": "C"}}, "learning.min_attestation"),
         ({"learning": {"forget": True}}, "learning.forget"),
+        ({"learning": {"webhook": "http://owner.example/"}}, "learning.webhook"),
+        ({"learning": {"webhook": "https://crm@owner.example/"}}, "learning.webhook"),
+        ({"learning": {"webhook": "https://owner.example/a b"}}, "learning.webhook"),
+        ({"learning": {"webhook": f"https://owner.example/{'a' * 480}"}}, "learning.webhook"),
+        ({"learning": {"webhook": True}}, "learning.webhook"),
         ({"learning": []}, "learning"),
         ({"pbx": {"nobody": {}}}, "pbx.nobody"),
         ({"pbx": {"generic": 1}}, "pbx.generic"),

@@ -75,6 +75,11 @@ def test_the_receiver_is_told_of_the_queue_the_bucket_and_the_secrets(stack: Sta
     }
 
 
+def test_routing_is_told_of_the_queue_for_numbers_that_were_learned(stack: Stack) -> None:
+    variables = stack.properties("RouteCallFunction")["Environment"]["Variables"]
+    assert variables["CENTRALINO_QUEUE_URL"] == {"Ref": "CrmQueue"}
+
+
 def test_the_worker_takes_messages_in_batches_of_which_a_part_may_fail(stack: Stack) -> None:
     (mapping,) = stack.of_type("AWS::Lambda::EventSourceMapping").values()
     properties = mapping["Properties"]

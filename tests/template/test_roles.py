@@ -74,7 +74,7 @@ def test_the_call_path_may_read_cards_and_have_crms_asked_and_write_its_log(
     assert variables["CENTRALINO_SEARCH_FUNCTION"] == alias
 
 
-def test_routing_may_read_and_write_items_read_what_pbxs_sign_with_and_have_crms_asked(
+def test_routing_may_read_and_write_items_read_what_pbxs_sign_with_have_crms_asked_and_owners_told(
     stack: Stack,
 ) -> None:
     assert _actions(stack, "RouteCallFunction") == LOGGING | {
@@ -84,6 +84,7 @@ def test_routing_may_read_and_write_items_read_what_pbxs_sign_with_and_have_crms
         "dynamodb:PutItem",
         "dynamodb:UpdateItem",
         "lambda:InvokeFunction",
+        "sqs:SendMessage",
         "ssm:GetParameter",
     }
     (secrets,) = [

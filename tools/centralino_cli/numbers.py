@@ -1,14 +1,16 @@
-"""`numbers list|forget`: which numbers taught which customer code."""
+"""`numbers list|forget|notice-secret`: which numbers taught which customer code."""
 
 # Typer reads the annotations at run time.
 from typing import Annotated, Any
 
 import typer
 
+from centralino.application.signing_secret import NOTICES, renew_signing_secret
+from centralino_cli.crm import find_keeper
 from centralino_cli.desk import find_desk, say
-from centralino_cli.options import AsJson, Key, Url
+from centralino_cli.options import AsJson, Key, Secrets, Tenant, Url
 from centralino_cli.service import path_of
-from centralino_cli.show import print_json, print_table
+from centralino_cli.show import print_json, print_line, print_table
 
 app = typer.Typer(help="See and forget the numbers that were learned.", no_args_is_help=True)
 
@@ -64,3 +66,15 @@ def forget(
     with find_desk(context).service(url, key) as service:
         service.send("DELETE", path_of("associations", number, code))
     say(f"{number} leads to {code} no more")
+
+
+@app.command("notice-secret")
+def notice_secret(context: typer.Context, tenant: Tenant = "", place: Secrets = "") -> None:
+    """Make the secret that we sign notices of learned numbers with, and print it: the only time.
+
+    Needs AWS credentials. Notices are signed with the one before as well until another one is made.
+    """
+    desk = find_desk(context)
+    name = desk.tenant(tenant)
+    print_line(renew_signing_secret(find_keeper(desk, place), name, NOTICES))
+    say(f"verify the Standard Webhooks of {name} with it; it is not shown again")

@@ -13,7 +13,7 @@ from centralino.adapters.store.tenants import DynamoTenantStore
 from centralino.adapters.store.traces import DynamoTraceStore
 from centralino.application.create_tenant import create_tenant
 from centralino.application.erase_tenant import erase_tenant
-from centralino.application.registration_secret import PLACE
+from centralino.application.signing_secret import PLACES
 from centralino.domain.settings import CLI_FORMATS, Line, Settings
 from centralino.ports.tokens import token_of
 from centralino_cli.crm import find_keeper, known_crms
@@ -137,4 +137,5 @@ def _remove_secrets(desk: Desk, place: str, tenant: str, *, connected: bool) -> 
     for provider in known_crms():
         keeper.remove(tenant, token_of(provider))
         keeper.remove(tenant, provider)
-    keeper.remove(tenant, PLACE)
+    for own in PLACES:
+        keeper.remove(tenant, own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from centralino.application.check_pbx_options import check_pbx_options
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 OPTIONS = ("time_zone", "learning", "pbx", "keep_days")
 MAX_KEEP_DAYS = 90
+LEARNING = (*LearningOptions._fields, "webhook")
+MAX_URL = 500
+# Whether it leads to where we may go is seen when something is sent.
+_HTTPS = re.compile(r"https://[a-z0-9.-]+(:[0-9]{1,5})?([/?][!-~]*)?", re.ASCII | re.IGNORECASE)
 
 
 def change_routing_options(  # noqa: PLR0913 - all that they are checked with
@@ -94,9 +99,9 @@ def _check(options: Mapping[str, Any], now_s: float) -> None:
 def _check_learning(learning: Any) -> None:  # noqa: ANN401 - JSON as it was written
     if not isinstance(learning, dict):
         raise PayloadError("learning", "an object")
-    unknown = sorted(set(learning) - set(LearningOptions._fields))
+    unknown = sorted(set(learning) - set(LEARNING))
     if unknown:
-        expected = f"one of {', '.join(LearningOptions._fields)}"
+        expected = f"one of {', '.join(LEARNING)}"
         raise PayloadError(f"learning.{unknown[0]}", expected)
     most = learning.get("max_per_customer", 1)
     _check_whole(most, MOST_PER_CUSTOMER, "learning.max_per_customer")
@@ -106,6 +111,9 @@ def _check_learning(learning: Any) -> None:  # noqa: ANN401 - JSON as it was wri
             raise PayloadError(
                 f"learning.{name}", f"one of {', '.join(repr(word) for word in words)}"
             )
+    url = learning.get("webhook", "")
+    if not isinstance(url, str) or (url and not _HTTPS.fullmatch(url)) or len(url) > MAX_URL:
+        raise PayloadError("learning.webhook", "an https URL of at most 500 characters, or nothing")
 
 
 def _check_whole(value: Any, most: int, field: str) -> None:  # noqa: ANN401 - JSON

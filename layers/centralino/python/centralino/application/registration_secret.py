@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from centralino.application.connect_crm import new_webhook_secret
-from centralino.domain.crm_values import as_list
+from centralino.application.signing_secret import (
+    REGISTRATIONS,
+    remove_signing_secret,
+    renew_signing_secret,
+    signing_secrets,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from centralino.ports.secrets import SecretKeeper
-
-# Where it is kept, beside the secrets of CRMs: no CRM is called so.
-PLACE = "registrations"
-_FIELD = "webhook_secrets"
-# The new one and the one before, so that the site can change over.
-_KEPT = 2
 
 
 def registration_secrets(
@@ -28,7 +26,7 @@ def registration_secrets(
         read: reads secrets: of the tenant, of a place.
         tenant: the tenant's id.
     """
-    return tuple(text for text in as_list(read(tenant, PLACE).get(_FIELD)) if isinstance(text, str))
+    return signing_secrets(read, tenant, REGISTRATIONS)
 
 
 def renew_registration_secret(keeper: SecretKeeper, tenant: str) -> str:
@@ -37,10 +35,7 @@ def renew_registration_secret(keeper: SecretKeeper, tenant: str) -> str:
     Returns:
         The new one, to be shown once.
     """
-    new = new_webhook_secret()
-    known = registration_secrets(keeper.read, tenant)
-    keeper.write(tenant, PLACE, {_FIELD: [new, *known][:_KEPT]})
-    return new
+    return renew_signing_secret(keeper, tenant, REGISTRATIONS)
 
 
 def remove_registration_secret(keeper: SecretKeeper, tenant: str) -> bool:
@@ -51,6 +46,4 @@ def remove_registration_secret(keeper: SecretKeeper, tenant: str) -> bool:
     Returns:
         Whether there were any.
     """
-    known = registration_secrets(keeper.read, tenant)
-    keeper.remove(tenant, PLACE)
-    return bool(known)
+    return remove_signing_secret(keeper, tenant, REGISTRATIONS)

@@ -312,7 +312,13 @@ def build_worker() -> Worker:
         take=lambda claim: bootstrap.claims().take(claim),
         cache_s=bootstrap.cache_s(),
     )
-    return Worker({"webhook": deliveries, "sync": _sync, "chunk": _chunk}, bootstrap.queue())
+    kinds: dict[str, Kind] = {
+        "webhook": deliveries,
+        "sync": _sync,
+        "chunk": _chunk,
+        "notice": _notice,
+    }
+    return Worker(kinds, bootstrap.queue())
 
 
 def _connected(tenant: str, provider: str, country: str) -> Crm | None:
@@ -336,6 +342,12 @@ def _chunk(message: Mapping[str, Any], has_time: Callable[..., bool]) -> Report:
 
     apply_chunk(message, has_time=has_time)
     return Report()
+
+
+def _notice(message: Mapping[str, Any], _has_time: Callable[..., bool]) -> Report:
+    from centralino.entry.notice import apply_notice  # noqa: PLC0415 - most messages are deliveries
+
+    return Report(dropped=apply_notice(message))
 
 
 def _message_of(body: str) -> dict[str, Any]:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from centralino.ports.customers import Learner
     from centralino.ports.live_search import LiveSearch
     from centralino.ports.pbx import Pbx
+    from centralino.ports.queue import Queue
     from centralino.ports.route_read import Journal, RouteStore
     from centralino.ports.secrets import Secrets
 
@@ -57,6 +58,8 @@ MAX_TEXT = 256
 # Sending a decision may take so long, seconds; it is only ever more than nothing with a new
 # connection.
 POST_S = 0.2
+# Lessons by which a number leads to a customer that it didn't lead to.
+NEWS = ("learned", "conflict")
 SECRETS_S = 0.5
 _TEXTS = ("number", "did", "trunk", "name", "call_id", "node", "exten")
 
@@ -72,6 +75,7 @@ class Desk(NamedTuple):
         secrets: builds what has the secrets of signatures.
         learner: builds what learns a tenant's numbers.
         live_search: builds what asks the CRMs.
+        queue: builds the worker's; None where no owner is told of numbers.
     """
 
     door: Door
@@ -81,6 +85,7 @@ class Desk(NamedTuple):
     secrets: Callable[[], Secrets]
     learner: Callable[[str], Learner]
     live_search: Callable[[], LiveSearch | None]
+    queue: Callable[[], Queue] | None = None
 
 
 class Address(NamedTuple):
@@ -283,8 +288,31 @@ def _act(
         )
     if not routed.turn and not call.ended:
         _keep(session, routed, office, at)
+    if routed.taught and routed.taught.lesson in NEWS:
+        _tell_owner(session, routed, office, at)
     given = answer(reply.status, reply.body, reply.content_type)
     return given, _outcome(routed), routed.reason
+
+
+def _tell_owner(session: _Session, routed: Routed, office: Office, at: At | None) -> None:
+    """Have the owner told of a number that was learned, if they said where."""
+    visit, queue = session.visit, session.desk.queue
+    assert visit is not None  # noqa: S101 - nobody gets here who was not let in
+    if queue is None or not office.routing.learning.get("webhook"):
+        return
+    from centralino.entry.learned import send_notice  # noqa: PLC0415 - few calls teach
+
+    now_s = visit.now()
+    send_notice(
+        queue,
+        tenant=visit.tenant,
+        lesson=routed.taught.lesson if routed.taught else "",
+        number=routed.caller.number,
+        code=routed.who.code,
+        node=at.node.name if at else "",
+        now_s=now_s,
+        left_s=visit.deadline.answer_in_s(office.line.decode_timeout_s, now_s),
+    )
 
 
 def _outcome(routed: Routed) -> str:

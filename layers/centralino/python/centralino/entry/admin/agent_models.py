@@ -194,6 +194,7 @@ class LearningBody(Model):
     min_attestation: Literal["", "A", "B"] = Field(
         description="What STIR/SHAKEN has to say of a call"
     )
+    webhook: str = Field(description="Where the owner is told of each number; empty for nowhere")
 
 
 class RoutingOut(Model):

@@ -52,7 +52,10 @@ def _routing_out(session: Session) -> RoutingOut:
         time_zone=named or known or "UTC",
         time_zone_set=bool(named),
         time=f"{now.date}T{now.time}",
-        learning=LearningBody.model_construct(**learning_options(compiled.learning)._asdict()),
+        learning=LearningBody.model_construct(
+            **learning_options(compiled.learning)._asdict(),
+            webhook=compiled.learning.get("webhook", ""),
+        ),
         pbx={provider: dict(options) for provider, options in compiled.pbx.items()},
         keep_days=compiled.keep_days,
     )
