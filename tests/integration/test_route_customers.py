@@ -92,6 +92,8 @@ def test_a_customer_s_calls_are_counted_with_who_answered(board: Switchboard) ->
     board.customer()
     board.answer(call_id="c1")
     identify(board, MILAN)
+    # The next call sees to what the one before could not leave.
+    board.answer(number=MOBILE, call_id="c2")
     board.kept("c1")
     board.ask("/v1/pbx/asterisk/events", call_id="c1", event="answered", exten="21")
 
