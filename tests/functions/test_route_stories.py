@@ -255,16 +255,15 @@ class Story(RuleBasedStateMachine):
     )
     def type(self, phone: Phone, call_id: str, node: str, digits: str, question: str) -> None:
         before, expected = self._bound(), self._expected(phone)
-        new = not call_id or call_id not in self.met
+        owner, new = self._owner(phone), not call_id or call_id not in self.met
         meant = self._meant(digits)
         one = meant[0] if len(meant) == 1 else ""
         fields = {"digits": digits} | ({"question": question} if question else {})
+        said = self._said(phone, call_id)
         told = self._ask(f"/v1/pbx/centralino/identify/{node}", phone, call_id, **fields)
         self.met.add(call_id)
-        said = self._said(phone, call_id)
         if one or (digits and not meant and node == "open"):
             said[one or digits] = self.stores.now_s
-        owner = self._owner(phone)
         taught = {(owner, one)} if owner and one else set()
         assert self._bound() - before <= taught, "a number leads to who was not typed from it"
         if told["action"] == "go":
@@ -300,20 +299,28 @@ class Story(RuleBasedStateMachine):
                 return found
         return {}
 
+    def _number(self, phone: Phone) -> str:
+        """Return the number that a phone has, if its CLI or a contact says; else nothing.
+
+        A contact doesn't where the other number was learned.
+        """
+        if len(phone.numbers) < 2:
+            return "".join(phone.numbers)
+        declared = self._declared(phone)
+        store = self.stores.customers(TENANT)
+        known = {*declared, *(number for number in phone.numbers if store.learned_by(number))}
+        return known.pop() if declared and len(known) == 1 else ""
+
     def _owner(self, phone: Phone) -> str:
         """Return the number that may be learned from a phone; empty if there is none."""
-        numbers = phone.numbers
-        if len(numbers) > 1:
-            numbers = tuple(self._declared(phone))
-        return numbers[0] if phone.own and len(numbers) == 1 else ""
+        return self._number(phone) if phone.own else ""
 
     def _meant(self, digits: str) -> list[str]:
         return [code for code in self.customers if digits and code_digits(code) == digits]
 
     def _name(self, phone: Phone) -> str:
-        """Return what a phone is told from others by: its number, if a contact or the CLI says."""
-        told = phone.numbers if len(phone.numbers) == 1 else tuple(self._declared(phone))
-        return told[0] if len(told) == 1 else phone.cli
+        """Return what a phone is told from others by."""
+        return self._number(phone) or phone.cli
 
     def _said(self, phone: Phone, call_id: str) -> dict[str, float]:
         """Return what was typed by a caller in a call, if it has an id to be known by."""
