@@ -78,7 +78,6 @@ def test_nothing_is_counted_of_a_code_that_is_nobody_s(board: Switchboard) -> No
     identify(board, MILAN)
     board.answer(number=MOBILE, call_id="c2")
     for number, call_id in ((MILAN, "c1"), (MOBILE, "c2")):
-        board.kept(call_id)
         given = board.ask(
             "/v1/pbx/asterisk/events", number, call_id=call_id, event="answered", exten="21"
         )
