@@ -270,7 +270,6 @@ class Client:
         self._env = env
         self._clock = clock
         self._socket: socket.socket | None = None
-        self._context: ssl.SSLContext | None = None
         # the day since 1970, the key's id, the secret and the token that is signed with now
         self._signer: tuple[int, str, str, str] = (-1, "", "", "")
         self._day = self._scope = ""
@@ -490,18 +489,25 @@ class Client:
         return connection
 
     def _trust(self) -> ssl.SSLContext:
-        """Return whose certificates we believe, read once."""
-        if self._context is None:
+        """Return whose certificates we believe, read once for all clients."""
+        bundle = self._env.get("AWS_CA_BUNDLE") or (
+            AMAZON_ROOTS if self.endpoint.host.endswith(f".{DOMAIN}") else ""
+        )
+        context = _trusting.get(bundle)
+        if context is None:
             import ssl  # noqa: PLC0415 - 12 ms that an emulator over http need not pay
 
-            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            if bundle := self._env.get("AWS_CA_BUNDLE"):
-                self._context.load_verify_locations(bundle)
-            elif self.endpoint.host.endswith(f".{DOMAIN}"):
-                self._context.load_verify_locations(AMAZON_ROOTS)
+            context = _trusting[bundle] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            if bundle:
+                context.load_verify_locations(bundle)
             else:
-                self._context.load_default_certs()
-        return self._context
+                context.load_default_certs()
+        return context
+
+
+# A file of certificates -> what trusts them. Routing has two connections, and reading the roots
+# takes longer than a handshake.
+_trusting: dict[str, ssl.SSLContext] = {}
 
 
 class _Stream:
