@@ -65,7 +65,7 @@ class Posting(Client):
         limit = time.monotonic() + timeout_s
         request = self._sign(operation, dump(payload).encode("utf-8", "replace"))
         try:
-            connection = self._at_hand(limit) or self._open(limit)
+            connection = self._at_hand() or self._open(limit)
             connection.settimeout(max(LEAST_S, limit - time.monotonic()))
             connection.sendall(request)
         except OSError as error:
@@ -98,12 +98,13 @@ class Posting(Client):
             self.close()
             raise UnavailableError("connection") from error
 
-    def _at_hand(self, limit: float) -> socket.socket | None:
+    def _at_hand(self) -> socket.socket | None:
         """Return the connection, if it is open and quiet."""
         if self._socket is not None:
-            rest_s = max(LEAST_S, min(REST_S, limit - time.monotonic()))
             try:
-                if not _waiting(self._socket, rest_s):
+                # After a handshake what has come is TLS's own (session tickets), and nothing else
+                # will: a caller would wait for nothing.
+                if not _waiting(self._socket, LEAST_S):
                     return self._socket
             except OSError:
                 pass
