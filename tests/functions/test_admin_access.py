@@ -40,6 +40,7 @@ BODIES: dict[str, Any] = {
 BODIES |= {
     "put_customer": {"name": "Rossi"},
     "post_access": {"action": "revoke"},
+    "put_ticket": {"ticket": "4711"},
     "register": {"code": "C77"},
 }
 # What the other tenant has by these names, and this one hasn't.

@@ -145,6 +145,16 @@ def test_access_is_granted_revoked_and_extended_and_the_trail_says_by_whom(desk:
     assert len({one["who"] for one in changes}) == 2
 
 
+def test_an_open_ticket_is_noted_for_rules_and_closed_again(desk: Desk) -> None:
+    assert desk.ask("PUT", "/v1/customers/C1/ticket", {"ticket": "4711"}).status == 404
+    put(desk)
+    for ticket in ("4711", "4712", ""):
+        reply = desk.ask("PUT", "/v1/customers/C1/ticket", {"ticket": ticket})
+        assert (reply.status, reply.json) == (200, {"ticket": ticket})
+        assert desk.routing().history(code="C1").ticket == ticket
+    assert desk.ask("PUT", "/v1/customers/C1/ticket", {"ticket": "a\nb"}).status == 400
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -452,6 +462,8 @@ def test_a_customer_lives_at_the_command_line(line: CommandLine) -> None:
     assert run("customers", "grant", "IT123", *until).err == "IT123 is active until 2027-12-31\n"
     line.office.clock.now += 1
     run("customers", "extend", "IT123", "--until", "2028-12-31")
+    assert run("customers", "ticket", "IT123", "4711").err == "ticket 4711 is open\n"
+    assert run("customers", "ticket", "IT123").err == "no ticket is open\n"
     teach(line.office, "IT123")
     shown = run("customers", "show", "it123").out
     assert "truck 2026-01-31" in shown

@@ -1,4 +1,4 @@
-"""`customers list|show|set|grant|revoke|extend|delete|trail|import|recompute`: who pays."""
+"""`customers list|show|set|grant|revoke|extend|ticket|delete|trail|import|recompute`: who pays."""
 
 # Typer reads the annotations at run time.
 import csv
@@ -166,6 +166,22 @@ def extend(  # noqa: PLR0913, PLR0917 - options
 ) -> None:
     """Move the end of a contract that is active or has run out."""
     _change_access(context, code, {"action": "extend", "until": until, "reason": reason}, url, key)
+
+
+@app.command("ticket")
+def ticket(
+    context: typer.Context,
+    code: Code,
+    number: Annotated[
+        str, typer.Argument(metavar="[TICKET]", help="In your helpdesk; left out: none is open.")
+    ] = "",
+    url: Url = "",
+    key: Key = "",
+) -> None:
+    """Note a customer's open ticket, or that there is none; rules see it as history.ticket."""
+    with find_desk(context).service(url, key) as service:
+        service.send("PUT", path_of("customers", code, "ticket"), {"ticket": number})
+    say(f"ticket {number} is open" if number else "no ticket is open")
 
 
 @app.command("delete")

@@ -134,6 +134,17 @@ class AccessIn(Model):
     reason: Name = Field(default="", description="For the audit trail")
 
 
+class TicketBody(Model):
+    """A customer's open ticket."""
+
+    ticket: str = Field(
+        max_length=64,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="Its number in your helpdesk; empty: none is open",
+        examples=["4711"],
+    )
+
+
 class ChangeOut(Model):
     """One line of an audit trail."""
 

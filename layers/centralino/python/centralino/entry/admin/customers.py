@@ -23,6 +23,7 @@ from centralino.entry.admin.customer_models import (
     CustomerList,
     CustomerOut,
     PurchaseBody,
+    TicketBody,
     TrailOut,
 )
 from centralino.entry.admin.models import moment
@@ -119,6 +120,18 @@ def post_access(code: CodePath, body: AccessIn) -> CustomerOut:
         time_zone=_zone(session),
     )
     return customer_out(customer, session.now())
+
+
+@router.put("/v1/customers/<code>/ticket", summary="Say which ticket is open", tags=["customers"])
+def put_ticket(code: CodePath, body: TicketBody) -> TicketBody:
+    """Note a customer's open ticket, or that there is none any more; the next call sees it.
+
+    A rule asks for it by `history.ticket`.
+    """
+    session = session_of(router)
+    _found(session, code)
+    session.routing.ticket(number="", code=code, ticket=body.ticket)
+    return body
 
 
 @router.get("/v1/customers/<code>/trail", summary="Read an audit trail", tags=["customers"])
