@@ -36,7 +36,7 @@ NUMBERS = ("+390244556601", "+390244556602", "+390244556603")
 NAMES = ("Rossi", "Bianchi", "Verdi")
 THREADS = 5
 CHANGES = 8
-STORIES, SOAK_STORIES = 200, 5_000
+STORIES, SOAK_STORIES = 60, 5_000
 # Of a hundred requests, and of a hundred answers of the CRM.
 TROUBLED = 8
 # As often as the queue would never let a message come.

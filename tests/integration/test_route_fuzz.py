@@ -124,7 +124,7 @@ def test_whatever_becomes_of_what_is_kept_the_call_goes_where_it_goes(fate: str)
 
 
 @schema.parametrize()
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None, derandomize=True)
 def test_no_call_gets_an_answer_that_is_not_documented(case: Case[Any]) -> None:
     _judge(case)
 
