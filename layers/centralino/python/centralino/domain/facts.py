@@ -34,8 +34,8 @@ class CallFacts(NamedTuple):
         id: the PBX's; ours if it gave none.
         language: that the PBX tells, ISO 639-1; empty to go by the caller's country.
         provider: the PBX's slug; empty for `/v1/route`.
-        attestation: STIR/SHAKEN's `A`, `B` or `C`, `F` if its check failed; empty if the PBX doesn't
-            say.
+        attestation: STIR/SHAKEN's `A`, `B` or `C`, `F` if its check failed; empty if the PBX says
+            nothing.
         asked: whether the caller can't be asked (again): an identify node had its turn already.
         typed: the customer code that was typed in this call; empty if none was.
     """

@@ -62,8 +62,8 @@ class PbxCall(NamedTuple):
         name: the name that the carrier sent along.
         call_id: the PBX's own id of the call.
         language: ISO 639-1, if the PBX says; empty otherwise.
-        attestation: STIR/SHAKEN's `A`, `B` or `C`, `F` if its check failed; empty if the PBX doesn't
-            say.
+        attestation: STIR/SHAKEN's `A`, `B` or `C`, `F` if its check failed; empty if the PBX says
+            nothing.
         digits: what the caller typed since we asked; None if this turn brings no digits at all,
             empty if the caller typed nothing in time.
         question: which of our questions the digits answer, 1 for the first; 0 if it doesn't say:
