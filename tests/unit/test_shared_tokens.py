@@ -114,6 +114,16 @@ def test_a_write_that_fails_once_is_tried_again(issuer: Issuer, store: MemoryTok
     assert store.value["access"] == "access-1"
 
 
+def test_a_claim_that_can_not_be_released_does_not_cost_the_token(
+    issuer: Issuer, store: MemoryTokenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_claim: int) -> None:
+        raise UnavailableError("timeout")
+
+    monkeypatch.setattr(store, "release", away)
+    assert container(store, issuer).token(issuer.renew, timeout_s=1).access == "access-1"
+
+
 def test_a_renewal_that_never_came_back_holds_nobody_up_for_good(
     issuer: Issuer, store: MemoryTokenStore
 ) -> None:

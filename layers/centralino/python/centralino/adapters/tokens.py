@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from centralino.domain.errors import RejectedError, UnavailableError
@@ -151,7 +152,9 @@ class SharedTokens:
             self._keep()
             return renewed
         finally:
-            self._store.release(claim)
+            # It lapses by itself, and the token is good all the same.
+            with suppress(UnavailableError):
+                self._store.release(claim)
 
     def _good(self, refused: str, ends: float) -> Token | None:
         """Return the shared token if it may be used; take over whatever it is."""

@@ -19,7 +19,7 @@ more than which CRMs they have. Every item has a `type` and a schema version `sv
 | who called and is unknown? who did so again? | index `list`: `T#acme#L#unknown#<0..15>` / `+390244556677`, `!+390244556677` | Query, `!` from the second time on |
 | which CRMs are connected, and how far is reconciliation? | `T#acme` / `CRM#hubspot` | `Connection`; GetItem, Query |
 | which connections are due, whoever's they are? | index `list`: `CRM#<0..15>` / `acme#hubspot` | Query and BatchGetItem, by the dispatcher alone |
-| who renews the access token of a connection just now? | `T#acme` / `TOKEN#hubspot` | `TokenClaim`; a conditional UpdateItem is the claim; the token is where secrets are |
+| who renews the access token of a connection just now? | `T#acme` / `TOKEN#hubspot` | `TokenClaim`; a conditional transaction is the claim; the token is where secrets are |
 | which records has a full run met? | `T#acme#M#hubspot#<run>` / `00000017` | `Marks`; Query, before the sweep |
 | who are the agents, and who is available? | `T#acme` / `AGENTS` | `Agents`; one item, in the BatchGetItem of a call that is routed |
 | where do calls go? | `T#acme` / `ROUTING` | `Routing`: `doc` compiled, `parts` as written, `edition` compared when it is saved; in the BatchGetItem of a call that is routed, on a cold start |
