@@ -46,8 +46,8 @@ start-api-template: build  ## Write .aws-sam/build/start-api.yaml for `sam local
 	.venv/bin/python -m local_stack.start_api
 
 .PHONY: test
-test: $(VENV)  ## Run the tests, all but the long ones and the real Asterisk
-	.venv/bin/pytest -m "not soak and not asterisk" $(PYTEST_ARGS)
+test: $(VENV)  ## Run the tests, all but the long ones, the real Asterisk and the real browser
+	.venv/bin/pytest -m "not soak and not asterisk and not browser" $(PYTEST_ARGS)
 
 .PHONY: soak
 soak: $(VENV)  ## Run the long form of the tests
