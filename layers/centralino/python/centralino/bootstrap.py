@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from centralino.ports.connections import ConnectionList, ConnectionStore
     from centralino.ports.crm import Crm
     from centralino.ports.customers import CustomerStore, Learner
+    from centralino.ports.dialling import DialStore
     from centralino.ports.live_search import LiveSearch
     from centralino.ports.objects import Objects
     from centralino.ports.pbx import Pbx
@@ -218,6 +219,17 @@ def customer_store(tenant: str) -> CustomerStore:
     from centralino.adapters.store.customers import DynamoCustomerStore  # noqa: PLC0415
 
     return DynamoCustomerStore(_dynamodb(), table_name(), tenant)
+
+
+def dial_store(tenant: str) -> DialStore:
+    """Build the store of one tenant's dialling.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+    from centralino.adapters.store.dialling import DynamoDialStore  # noqa: PLC0415
+
+    return DynamoDialStore(_dynamodb(), table_name(), tenant)
 
 
 def trace_store(tenant: str) -> TraceStore:

@@ -24,6 +24,7 @@ REFUSALS = {
     "caller_id": "not one of the tenant's DIDs",
     "auto_answer": "only for the exten of the key itself",
     "exten": "no registered agent has that extension",
+    "key": "this key places calls from its own extension only",
 }
 # What became of a call that a PBX was asked for:
 #   busy           the agent's phone is busy, off, or set to do not disturb
@@ -33,7 +34,8 @@ REFUSALS = {
 #   refused        it took the request and said no
 #   unknown        it may or may not have taken it: trying again could ring twice
 FAILURES = ("busy", "unknown_exten", "credentials", "unreachable", "refused", "unknown")
-STATES = ("requested", "placed", "refused", "failed", "ringing", "answered", "ended")
+# How far a call is. `unknown` is one that a PBX was asked for and nobody knows whether it took it.
+STATES = ("requested", "unknown", "placed", "ringing", "answered", "ended", "failed", "refused")
 
 
 class RefusedCallError(CentralinoError):

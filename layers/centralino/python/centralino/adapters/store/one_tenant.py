@@ -59,11 +59,17 @@ class OneTenant:
         self._now = now
         self._pause = pause
 
-    def _transact(self, actions: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    def _transact(
+        self, actions: Sequence[Mapping[str, Any]], timeout_s: float = TIMEOUT_S
+    ) -> tuple[str, ...]:
         """Send a transaction until nobody else is at its items.
 
         A transaction even for one item: its token makes the client's second attempt harmless,
         where a plain conditional write would be told that somebody else had been there.
+
+        Args:
+            actions: of the transaction.
+            timeout_s: for each attempt.
 
         Returns:
             Nothing if it was done; else the word for each action, in order: `None`, or
@@ -82,7 +88,7 @@ class OneTenant:
         for attempt in range(WRITE_ATTEMPTS):
             payload = {"TransactItems": list(actions), "ClientRequestToken": token}
             try:
-                self._client.call("TransactWriteItems", payload, timeout_s=TIMEOUT_S)
+                self._client.call("TransactWriteItems", payload, timeout_s=timeout_s)
             except AwsError as error:
                 if CONDITION_FAILED in error.reasons:
                     return error.reasons

@@ -1,8 +1,8 @@
 """The DynamoDB table: every item, every key, every question. `docs/data-model.md` is this text.
 
 One table, on demand. Every key begins with the tenant, and `#` is refused in ids, so no key of one
-tenant can be spelled with the ids of another; one list in the index is of all tenants, and says no
-more than which CRMs they have. Every item has a `type` and a schema version `sv`.
+tenant can be spelled with the ids of another; two lists in the index are of all tenants, and say
+no more than which CRMs they have and which connections their PBXs opened. Every item has a `type` and a schema version `sv`.
 
 | question | key (`pk` / `sk`) | how |
 |---|---|---|
@@ -30,6 +30,17 @@ more than which CRMs they have. Every item has a `type` and a schema version `sv
 | which customers was this number learned to be? | `T#acme#A#+390244556677` / `A` | `Association`; in the BatchGetItem of a call that is routed |
 | list, export, erase customers and learned numbers | index `list`: `T#acme#L#customer#<0..15>` / `IT01234567890`, `T#acme#L#learned#<0..15>` / `+390244556677` | Query |
 | how many registrations came in this minute? | `T#acme#R#<sha256>` / `R` | `Counter`; one atomic UpdateItem, of a source and of the tenant |
+| how is dialled, and what may be? | `T#acme` / `DIALLING` | `Dialling`; with the agents, the call and the do-not-call list in the one BatchGetItem before a call is placed |
+| may this number be called? which may not? | `T#acme#B#+390244556677` / `B`; index `list`: `T#acme#L#block#<0..15>` / `+390244556677` | `DoNotCall`; in that BatchGetItem, with each block that the number may belong to; Query |
+| what became of a call that was asked for? | `T#acme#O#<call id>` / `O` | `PlacedCall`; put by the transaction that counts it |
+| which calls were asked for, by whom, and which were refused? | index `list`: `T#acme#L#call#<0..15>` / `<milliseconds>#<call id>` | Query, all shards, the newest first |
+| is it a second click? | `T#acme#O#click.21.+390244556677` / `Q` | `Click`; in that transaction |
+| how much was dialled? | `T#acme#O#<limit>.<whose>.<window>` / `N` | `DialCounter`; in that transaction, each on condition that there is room |
+| which PBXs have a connection open to us? | `T#acme#W` / `<connection>` | `Socket`; Query |
+| whose connection is it, and which are to be pinged? | index `list`: `WS#<0..15>` / `<connection>` | Query and GetItem, by what the connections lead to alone |
+| what did a PBX answer through its connection? | `T#acme#W#<request>` / `W` | `SocketAnswer`; GetItem, until it is there |
+| what happened in a call that was placed? | `T#acme#V#<call>` / `<milliseconds>#<hash>` | `CallEvent`; Query |
+| events, to erase a person or a tenant | index `list`: `T#acme#L#event#<0..15>` / `<call>#<milliseconds>#<hash>` | Query |
 | tombstones, to erase a tenant | index `list`: `T#acme#L#tombstone#<0..15>` / `hubspot:17` | Query |
 
 **NumberCard.** `n` counts the holders; `h:<contact id>` is one holder, a JSON array in the order of
@@ -104,6 +115,23 @@ conditions hold it: `r`, a random word of the number's item that every change re
 customer's `n`; who takes away what ran out names its `u:<code>`, for it may be used in that very
 moment. The number's item ends 400 days after its last use; the half with the customer leads nowhere
 then, and the next lesson takes it away.
+
+**PlacedCall.** `doc` is what was asked for, by whom, and what was to be dialled; `state`, `why`,
+`detail` and `pbx_id` are what became of it, and `step` is how far that is: what a PBX answers and
+what events say moves it forward only, in whatever order they come. An attempt of the same id (the
+same idempotency key) takes the place of one that failed, which stays beside it (`O#<milliseconds>#
+<random>`), so the trail has both. Kept for 2 years. The claim of a click says for 5 seconds which
+call the same exten and number are; a failure, or the call's end, takes it away. Windows of counters
+are fixed ones of UTC, named by their number, and only what has a limit is counted. A call that the
+PBX did not take gives back its estimated cost and stays counted otherwise.
+
+**Socket.** `doc` says which PBX it is and where it came from; `filtered` that it knows which events we
+want, `alive` when it last answered a ping and `missed` how many it has not answered since. It lives
+for three hours: the gateway ends a connection after two, and its word that one was closed may fail
+to come. **SocketAnswer** lives for five minutes: who asked waits for seconds.
+
+**CallEvent.** An event as the PBX sent it (`doc`), for 90 days. The key has a hash of its text, so that
+one that comes twice is kept once.
 
 **TTL** is the attribute `expires_at`, seconds since 1970. DynamoDB removes such items late, so
 every reader checks it as well.
@@ -194,6 +222,21 @@ def unknown_key(tenant: str, caller: str) -> Item:
 def token_claim_key(tenant: str, provider: str) -> Item:
     """Return the key of the claim to renew the access token of a connection."""
     return tenant_key(tenant, f"TOKEN#{provider}")
+
+
+def socket_key(tenant: str, socket_id: str) -> Item:
+    """Return the key of a connection that a PBX opened."""
+    return {"pk": {"S": f"T#{tenant}#W"}, "sk": {"S": socket_id}}
+
+
+def socket_answer_key(tenant: str, request_id: str) -> Item:
+    """Return the key of what a PBX answered through its connection."""
+    return {"pk": {"S": f"T#{tenant}#W#{request_id}"}, "sk": {"S": "W"}}
+
+
+def event_key(tenant: str, call_id: str, sk: str) -> Item:
+    """Return the key of an event of a call."""
+    return {"pk": {"S": f"T#{tenant}#V#{call_id}"}, "sk": {"S": sk}}
 
 
 def contact_key(tenant: str, contact_id: str) -> Item:

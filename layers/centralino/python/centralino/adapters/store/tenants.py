@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 CLOSED_S = 35 * 86_400
 ATTEMPTS = 8
 # What is stored beside the settings: connections, agents, routing and its rules.
-BESIDE = ("CRM#", "AGENTS", "ROUTING", "RULES#")
+BESIDE = ("CRM#", "AGENTS", "ROUTING", "RULES#", "DIALLING")
 
 
 class DynamoTenantStore(OneTenant):
