@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 # service: (the prefix of X-Amz-Target, the content type)
 PROTOCOLS = {
     "dynamodb": ("DynamoDB_20120810", "application/x-amz-json-1.0"),
+    "execute-api": ("", "application/json"),  # by paths: see `sockets.py`
     "lambda": ("", "application/json"),  # by paths and not by targets: see `live_search.py`
     "secretsmanager": ("secretsmanager", "application/x-amz-json-1.1"),
     "sqs": ("AmazonSQS", "application/x-amz-json-1.0"),

@@ -5,6 +5,8 @@ WebSocket that it opens to us (`adapters/pbx/asterisk_ws.py`).
 
 A call is one `POST channels` whose `channelId` is our `call_id`. Asterisk refuses an id that a
 channel has already (409), so the same request twice is one call for as long as that channel lives.
+But after one true 409 every failure on the same connection is a 409, whatever it is about (seen on
+22.10.1: an error number that nobody resets), so `channel_question` has to confirm it.
 
 Contract: rest-api/api-docs/channels.json and res/ari/resource_channels.c of Asterisk 22;
 https://docs.asterisk.org/Asterisk_22_Documentation/API_Documentation/Asterisk_REST_Interface/
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
     from centralino.domain.originate import Order
 
 # What an Asterisk is told of a call: the dialplan may read them, and events carry the first one if
-# ari.conf says `channelvars=CENTRALINO_CALL`. Two underscores: the channels that the call goes on to
-# have them as well.
+# ari.conf says `channelvars=CENTRALINO_CALL`. With two underscores before the name, the channels
+# that the call goes on to have them as well.
 CALL_VARIABLE = "CENTRALINO_CALL"
 CALLER_ID_VARIABLE = "CENTRALINO_CALLER_ID"
 AUTO_ANSWER_VARIABLE = "CENTRALINO_AUTO_ANSWER"
@@ -37,6 +39,7 @@ CONTEXT = "from-internal"
 _ENDPOINT = re.compile(r"[A-Za-z][A-Za-z0-9]{0,31}/[A-Za-z0-9_.@/+-]{0,100}", re.ASCII)
 _CONTEXT = re.compile(r"[A-Za-z0-9_-]{1,79}", re.ASCII)
 _QUOTED = str.maketrans("", "", '"\\<>')
+_OK = 200
 _CONFLICT = 409
 _NOT_FOUND = 404
 _SERVER_ERROR = 500
@@ -150,22 +153,44 @@ def judge(answer: AriAnswer, call_id: str) -> Placed:
         call_id: the call's, which is the channel's id.
 
     Raises:
-        FailedCallError: it did not place the call. `refused` with status 500 is for
-            `endpoint_request` to explain.
+        FailedCallError: it did not place the call. A 409 is for `judge_conflict` first of all, and
+            what `could_not_be_made` for `judge_endpoint` to explain.
     """
     if 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's own classes of statuses
         said = _read(answer.body).get("id")
         return Placed(said if isinstance(said, str) and said else call_id)
-    if answer.status == _CONFLICT:
-        return Placed(call_id)  # it is there already: an earlier request of ours arrived
     detail = f"{answer.status} {message_of(answer)}".strip()
     if answer.status in {401, 403}:
         raise FailedCallError("credentials", detail)
     if answer.status == _NOT_BOOTED:
         raise FailedCallError("unreachable", detail)
-    if answer.status > _SERVER_ERROR:
+    if answer.status > _SERVER_ERROR or answer.status == _CONFLICT:
         raise FailedCallError("unknown", detail)  # a proxy's word, who knows what lies behind
     raise FailedCallError("refused", detail)
+
+
+def channel_question(call_id: str) -> AriRequest:
+    """Return the question whether a call's channel is there."""
+    return AriRequest("GET", f"channels/{call_id}")
+
+
+def judge_conflict(answer: AriAnswer, call_id: str, *, sent_before: bool) -> Placed:
+    """Say what a 409 to `channel_request` meant, from the answer to `channel_question`.
+
+    Args:
+        answer: Asterisk's.
+        call_id: the call's.
+        sent_before: whether the same request was sent before, so that the channel may have been
+            there and be over.
+
+    Raises:
+        FailedCallError: `refused`, the channel could not be made; or `unknown`.
+    """
+    if answer.status == _NOT_FOUND and not sent_before:
+        raise FailedCallError("refused", "500 Allocation failed")
+    if answer.status != _OK:
+        raise FailedCallError("unknown", f"{_CONFLICT}, then {answer.status}")
+    return Placed(call_id)
 
 
 def judge_endpoint(answer: AriAnswer, failure: FailedCallError) -> FailedCallError:
@@ -182,9 +207,14 @@ def judge_endpoint(answer: AriAnswer, failure: FailedCallError) -> FailedCallErr
     return failure
 
 
-def could_not_be_made(answer: AriAnswer) -> bool:
+def could_not_be_made(failure: FailedCallError) -> bool:
     """Tell whether Asterisk could not make the agent's channel, for whatever reason."""
-    return answer.status == _SERVER_ERROR
+    return failure.reason == "refused" and failure.detail.startswith(str(_SERVER_ERROR))
+
+
+def is_conflict(answer: AriAnswer) -> bool:
+    """Tell whether Asterisk says that the channel is there already; it may be wrong."""
+    return answer.status == _CONFLICT
 
 
 def is_starting(answer: AriAnswer) -> bool:

@@ -1,8 +1,9 @@
 """The DynamoDB table: every item, every key, every question. `docs/data-model.md` is this text.
 
 One table, on demand. Every key begins with the tenant, and `#` is refused in ids, so no key of one
-tenant can be spelled with the ids of another; two lists in the index are of all tenants, and say
-no more than which CRMs they have and which connections their PBXs opened. Every item has a `type` and a schema version `sv`.
+tenant can be spelled with the ids of another; two lists in the index are of all tenants, and say no
+more than which CRMs they have and which connections their PBXs opened. Every item has a `type` and
+a schema version `sv`.
 
 | question | key (`pk` / `sk`) | how |
 |---|---|---|
