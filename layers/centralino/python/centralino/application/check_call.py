@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from centralino.domain.characters import clean, cut
+from centralino.domain.dial_guard import (
+    country_of,
+    dear_kind,
+    is_emergency,
+    rings_emergency,
+)
+from centralino.domain.dial_plan import dial, dial_short, rule_for
+from centralino.domain.dialling import CODES
+from centralino.domain.errors import PayloadError
+from centralino.domain.number import MAX_RAW, index_number, is_valid, read_cli
+from centralino.domain.originate import Order, RefusedCallError
+from centralino.domain.settings import Line
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from centralino.domain.dial_options import DialOptions, DialRule
     from centralino.domain.keys import ApiKey
-    from centralino.domain.originate import Order
+    from centralino.domain.number import Reading
     from centralino.domain.settings import Settings
     from centralino.ports.dialling import Desk
+
+MIN_TIMEOUT_S = 5
+MAX_TIMEOUT_S = 120
+EXTEN_PATTERN = r"[0-9]{1,20}"
+_EXTEN = re.compile(EXTEN_PATTERN, re.ASCII)
+_SHORT = re.compile(r"[0-9]{2,6}", re.ASCII)
+# What a phone shows of a name; the PBX may cut it further.
+_NAME_COLUMNS = 40
+_NAME_OCTETS = 80
+# With fewer digits a do-not-call block would be longer than any that can be saved.
+_MAX_BLOCK_DIGITS = 6
+# What people dial for an outside line where nobody wrote it down.
+_COMMON_PREFIXES = ("0", "9", "8")
+# As many last digits of the number that is dialled have to be in the text that was asked for.
+_SAME_DIGITS = 6
+_LAST_RESORT = 3
+# What is dialled before the number on a keypad changes the call, so it is not just dropped.
+_CHANGES = "service prefix"
 
 
 class Asked(NamedTuple):
@@ -42,7 +78,10 @@ def block_keys(number: str, settings: Settings) -> tuple[str, ...]:
     Returns:
         The number in E.164 and the blocks that it may lie in; nothing for what can't be read.
     """
-    raise NotImplementedError
+    key = _number(number, settings)
+    if not key:
+        return ()
+    return (key, *(f"{key[:-size]}*" for size in range(1, _MAX_BLOCK_DIGITS + 1)))
 
 
 def check_call(asked: Asked, desk: Desk, settings: Settings, key: ApiKey, call_id: str) -> Order:
@@ -59,4 +98,194 @@ def check_call(asked: Asked, desk: Desk, settings: Settings, key: ApiKey, call_i
         RefusedCallError: the call is not placed; it says why, and what would allow it.
         PayloadError: `timeout_s` is not what it has to be.
     """
-    raise NotImplementedError
+    if not MIN_TIMEOUT_S <= asked.timeout_s <= MAX_TIMEOUT_S:
+        raise PayloadError("timeout_s", f"whole seconds, {MIN_TIMEOUT_S} to {MAX_TIMEOUT_S}")
+    _check_caller(asked, desk, key)
+    rule = rule_for(asked.exten, desk.options.rules)
+    number, dialled = _target(asked, desk, settings, rule)
+    return Order(
+        call_id=call_id,
+        exten=asked.exten,
+        number=number,
+        dial=dialled,
+        caller_id=_caller_id(asked.caller_id, desk.options, settings),
+        name=cut(clean(asked.name), _NAME_COLUMNS, _NAME_OCTETS),
+        auto_answer=asked.auto_answer,
+        timeout_s=asked.timeout_s,
+    )
+
+
+def check_outside(number: str, countries: tuple[str, ...], home: str) -> None:
+    """Refuse a number in E.164 that nobody should be sent to, whoever sends them.
+
+    Args:
+        number: E.164.
+        countries: those that may be called beside the tenant's own.
+        home: the tenant's own, ISO 3166 alpha-2.
+
+    Raises:
+        RefusedCallError: `invalid`, `premium`, ..., or `country`.
+    """
+    kind = dear_kind(number)
+    if kind:
+        raise RefusedCallError(kind)
+    if not is_valid(number):
+        raise RefusedCallError("invalid")
+    country = country_of(number)
+    if country not in {home, *countries}:
+        hint = f"It is in {country}. `centralino dialling allow --country {country}` allows it."
+        raise RefusedCallError("country", hint if country else "")
+
+
+def _check_caller(asked: Asked, desk: Desk, key: ApiKey) -> None:
+    own = bool(key.exten) and key.exten == asked.exten
+    if key.role == "agent" and not own:
+        hint = f"It is extension {key.exten}'s." if key.exten else "It names no extension."
+        raise RefusedCallError("key", hint)
+    if desk.agent is None or not _EXTEN.fullmatch(asked.exten):
+        hint = f"`centralino agents set {asked.exten}` registers one."
+        raise RefusedCallError("exten", hint if _EXTEN.fullmatch(asked.exten) else "")
+    if asked.auto_answer and not own:
+        # Anything else is listening into a room.
+        raise RefusedCallError("auto_answer")
+
+
+def _target(asked: Asked, desk: Desk, settings: Settings, rule: DialRule) -> tuple[str, str]:
+    """Return whom to call and what to dial for it."""
+    home = settings.line.country
+    reading = read_cli(asked.number, _line(settings), settings=settings)
+    text = reading.cleaned
+    if text == asked.exten:
+        raise RefusedCallError("self")
+    if reading.kind == "internal":
+        return text, _internal(text, desk.options, (home, rule.country or home))
+    number = _number(asked.number, settings)
+    if _asks_for_help(text, settings, desk.options, known=bool(number) and is_valid(number)):
+        raise RefusedCallError("emergency")
+    if _is_short(text, number, reading, home):
+        if text not in desk.options.short_numbers:
+            hint = f"`centralino dialling allow --short {text}` allows it."
+            raise RefusedCallError("short", hint if _SHORT.fullmatch(text) else "")
+        return text, dial_short(text, rule)
+    if not number:
+        raise RefusedCallError("invalid")
+    # A number that nobody can have is not called a premium one, whatever it looks like.
+    check_outside(number, desk.options.countries, home)
+    if _is_changed(asked.number, number, reading):
+        hint = "Ask for the number alone, with its country code."
+        raise RefusedCallError("changed", f"{hint} It would be {number}.")
+    if desk.blocked:
+        hint = f"`centralino dialling unblock {desk.blocked[0]}` takes it off."
+        raise RefusedCallError("do_not_call", hint)
+    return number, dial(number, rule, home)
+
+
+def _line(settings: Settings) -> Line:
+    """Return the line as people write numbers of it: no rules, which are for what carriers send."""
+    line = settings.line
+    return Line(country=line.country, area_code=line.area_code, outside_prefix=line.outside_prefix)
+
+
+def _number(written: str, settings: Settings) -> str:
+    """Return a number in E.164; empty if the text is none, or a block of them."""
+    if len(written) > MAX_RAW or written.rstrip().endswith("*"):
+        return ""
+    return index_number(written, settings.line.country, settings.line.area_code)[0]
+
+
+def _internal(exten: str, options: DialOptions, countries: tuple[str, ...]) -> str:
+    if is_emergency(exten) and any(rings_emergency(exten, country) for country in countries):
+        raise RefusedCallError("emergency")
+    if not options.internal or not _EXTEN.fullmatch(exten):
+        hint = "`centralino dialling set internal=true` allows them."
+        raise RefusedCallError("internal", "" if options.internal else hint)
+    return exten
+
+
+def _asks_for_help(text: str, settings: Settings, options: DialOptions, *, known: bool) -> bool:
+    """Tell whether somebody who dialled a text would call for help, with or without a prefix.
+
+    Args:
+        text: digits, perhaps with a `+`; anything else asks for nothing.
+        settings: the tenant's.
+        options: the tenant's dialling options.
+        known: whether it is a whole number that exists, which then is what it is.
+    """
+    digits = text.removeprefix("+")
+    if is_emergency(digits):
+        return True
+    if known:
+        return False
+    if any(is_emergency(rest) for rest in _without_prefixes(digits, settings, options)):
+        return True
+    return rings_emergency(text, settings.line.country)
+
+
+def _without_prefixes(digits: str, settings: Settings, options: DialOptions) -> Iterator[str]:
+    """Yield what is left of digits behind what may be an outside prefix or a country code."""
+    own = [settings.line.outside_prefix]
+    for rule in options.rules:
+        own += [rule.outside_prefix, rule.outside_prefix + rule.carrier_code]
+    for prefix in {*own, *_COMMON_PREFIXES, "00", "011"} - {""}:
+        if digits.startswith(prefix):
+            yield digits[len(prefix) :]
+    for start in ("", "0", "00", "000", "011", "9011"):
+        behind = digits[len(start) :] if digits.startswith(start) else ""
+        for size in (1, 2, 3):
+            if behind[:size] in CODES:
+                yield behind[size:]
+                yield behind[size:].removeprefix("0")
+
+
+def _is_short(text: str, number: str, reading: Reading, home: str) -> bool:
+    """Tell whether a text is what only the country's own exchanges know: `1240`, `4141`."""
+    if reading.kind != "number" or not _SHORT.fullmatch(text):
+        return False
+    if not number or not is_valid(number):
+        return True
+    if not reading.candidates or reading.candidates[0].reason != "local":
+        return False
+    from phonenumbers import shortnumberinfo  # noqa: PLC0415 - few numbers are as short
+    from phonenumbers.phonenumber import PhoneNumber  # noqa: PLC0415
+
+    # `1240` is an information service before it is somebody's number in the same town.
+    short = PhoneNumber(country_code=_calling_code(home), national_number=int(text))
+    return text[0] != "0" and bool(shortnumberinfo.is_possible_short_number_for_region(short, home))
+
+
+def _calling_code(country: str) -> int:
+    import phonenumbers  # noqa: PLC0415 - few numbers are as short
+
+    return int(phonenumbers.country_code_for_region(country))
+
+
+def _is_changed(written: str, number: str, reading: Reading) -> bool:
+    """Tell whether a number differs from what was asked for in more than separators and prefix."""
+    if any(step.startswith(_CHANGES) for step in reading.steps):
+        return True
+    if reading.kind == "number":
+        # Read as a caller's, a text is one number; as a contact's, it may be several with endings.
+        first = reading.candidates[0] if reading.candidates else None
+        if first is None or first.number != number or first.tier == _LAST_RESORT:
+            return True
+    digits = "".join(_digit(char) for char in written)
+    return number[-_SAME_DIGITS:] not in digits
+
+
+def _digit(char: str) -> str:
+    """Return the digit that a character is, in any script, or on a keypad; empty for none."""
+    if char.isdecimal():
+        return str(int(char))
+    place = "ABCDEFGHIJKLMNOPQRSTUVWXYZ".find(char.upper())
+    return "22233344455566677778889999"[place] if place >= 0 and char.isascii() else ""
+
+
+def _caller_id(written: str, options: DialOptions, settings: Settings) -> str:
+    if not written:
+        return ""
+    wanted = _number(written, settings)
+    own = {_number(did, settings) for did in settings.dids} | set(options.caller_ids)
+    if not wanted or wanted not in own:
+        hint = "`centralino dialling allow --caller-id` adds one that is yours."
+        raise RefusedCallError("caller_id", hint)
+    return wanted

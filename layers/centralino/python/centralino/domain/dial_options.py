@@ -25,7 +25,8 @@ class DialRule(NamedTuple):
         carrier_code: what chooses a carrier, digits, between the prefix and the number.
         spelling: of the number: `national` (`0244556677`; other countries as `international`),
             `international` (`0039…`), `plus` (`+39…`) or `digits` (`39…`).
-        international_prefix: what `international` begins with; `00` in most countries.
+        international_prefix: what `international` begins with; empty for what lines of the country
+            usually dial (`00`, `011`).
     """
 
     extens: tuple[str, ...] = ()
@@ -33,7 +34,7 @@ class DialRule(NamedTuple):
     outside_prefix: str = ""
     carrier_code: str = ""
     spelling: str = "national"
-    international_prefix: str = "00"
+    international_prefix: str = ""
 
 
 class Budget(NamedTuple):
@@ -68,7 +69,8 @@ class DialOptions(NamedTuple):
     Attributes:
         version: counts up with every save; an edit names the version that it read.
         pbx: the slug of the PBX that calls are placed through; empty for none.
-        countries: what may be called beside the tenant's own country, ISO 3166 alpha-2.
+        countries: what may be called beside the tenant's own country, ISO 3166 alpha-2; `001` for
+            numbers of no country (`+800…`).
         short_numbers: short numbers that may be called, as they are dialled.
         internal: whether internal extensions may be called.
         caller_ids: DIDs, E.164, that may be shown beside those of the settings.

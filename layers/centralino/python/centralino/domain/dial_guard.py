@@ -1,0 +1,148 @@
+"""What must never ring: numbers that cost extra, satellites, emergency services.
+
+The kinds of numbers are libphonenumber's, which has a blind spot: it calls the phones of several
+satellite networks mobile, and those of a few even by an ordinary mobile number of a country. They
+are listed here. All of it works without a tenant's settings; who may call which country is decided
+in `application/check_call.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from centralino.domain.dialling import CODES
+from centralino.domain.premium import PREMIUM
+
+# The country of +800 and the other codes that belong to none, as libphonenumber calls it.
+NO_COUNTRY = "001"
+# What the ITU gave to no country (ITU-T E.164, list of assigned country codes), and why a call
+# there is refused whatever libphonenumber calls the number. +800 is free to call.
+CODES_OF_NO_COUNTRY = {
+    "808": "shared_cost",
+    "870": "satellite",  # Inmarsat
+    "878": "personal",  # universal personal telecommunications
+    "881": "satellite",  # ICO, Ellipso, Iridium, Globalstar
+    "882": "satellite",  # networks of no country, Thuraya and Maritime Communications among them
+    "883": "satellite",  # more networks of no country
+    "888": "satellite",  # relief operations: nobody has one
+    "979": "premium",
+}
+# Satellite phones with a number of a country, E.164 prefixes, each with where that is from.
+SATELLITES = (
+    # libphonenumber's carrier data (resources/carrier/en), where the carrier is a satellite's.
+    "+26779120",  # GC Sat
+    *("+3363800", "+3364000", "+3364001", "+3364002", "+3364003", "+3364004"),  # Globalstar
+    *("+3375076", "+3375077"),  # Globalstar Europe
+    *("+614201", "+614800", "+614808", "+614858", "+614899"),  # Pivotel Satellite
+    # Australia's numbering plan: 014 is for satellite phones.
+    "+6114",
+    # China's: 1349 (China Satcom), 1740 (Tiantong), 1749 (Inmarsat).
+    *("+861349", "+861740", "+861749"),
+    # Indonesia's: 0868 (PSN, formerly ACeS).
+    "+62868",
+    # Russia's: 954 (GlobalTel, which is Globalstar).
+    "+7954",
+    # North America's non-geographic code of Canada, where the mobile satellite MSAT is.
+    "+1600",
+)
+# Codes whose numbers are dialled and billed as those of the country that they go with.
+_TOGETHER = {"VA": "IT", "SJ": "NO", "AX": "FI"}
+# These reach an emergency service from mobile phones of any country, and through many PBXs.
+EVERYWHERE = ("112", "911", "999")
+# Where numbers may begin with the digits of an emergency number, as libphonenumber knows.
+_EXACT = ("BR", "CL", "NI")
+_STARTS = (3, 4, 5)
+_DIGITS = re.compile(r"[0-9]{2,}", re.ASCII)
+
+
+def country_of(number: str) -> str:
+    """Return the country of a number, ISO 3166 alpha-2.
+
+    Args:
+        number: E.164.
+
+    Returns:
+        `001` for a number of no country (`+800…`); empty for one that nobody can have.
+    """
+    import phonenumbers  # noqa: PLC0415 - modules that route calls import this one
+
+    try:
+        region = phonenumbers.region_code_for_number(phonenumbers.parse(number)) or ""
+    except phonenumbers.NumberParseException:
+        return ""
+    return _TOGETHER.get(region, region)
+
+
+def dear_kind(number: str) -> str:
+    """Say what makes a number one that nobody should be sent to.
+
+    Args:
+        number: E.164.
+
+    Returns:
+        `premium`, `shared_cost`, `personal`, `pager`, `satellite` or `invalid`, as in
+        `domain/originate.REFUSALS`; empty for an ordinary number.
+    """
+    import phonenumbers  # noqa: PLC0415 - modules that route calls import this one
+
+    code = next((number[1:size] for size in (3, 4, 2) if number[1:size] in CODES), "")
+    if code in CODES_OF_NO_COUNTRY:
+        return CODES_OF_NO_COUNTRY[code]
+    if number.startswith(SATELLITES):
+        return "satellite"
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return "invalid"
+    kinds = phonenumbers.PhoneNumberType
+    kind = phonenumbers.number_type(parsed)
+    refused = {
+        kinds.PREMIUM_RATE: "premium",
+        kinds.SHARED_COST: "shared_cost",
+        kinds.PERSONAL_NUMBER: "personal",
+        kinds.PAGER: "pager",
+        kinds.UNKNOWN: "invalid",
+    }.get(kind, "")
+    # Countries that share a code have the patterns of all of them looked at.
+    if not refused and re.fullmatch(PREMIUM.get(code, "(?!)"), number[1 + len(code) :]):
+        refused = "premium"
+    return refused
+
+
+def is_emergency(digits: str) -> bool:
+    """Tell whether digits are an emergency number of any country, exactly."""
+    return bool(_DIGITS.fullmatch(digits)) and bool(_emergencies().fullmatch(digits))
+
+
+def rings_emergency(digits: str, country: str) -> bool:
+    """Tell whether an exchange of a country would connect digits to an emergency service.
+
+    Most exchanges connect as soon as the first three digits or more are an emergency number,
+    whatever follows. With shorter ones (Lithuania's 03) they wait, or nobody could call Kaunas.
+
+    Args:
+        digits: as the exchange gets them.
+        country: ISO 3166 alpha-2.
+    """
+    pattern = _emergency_pattern(country)
+    if digits in EVERYWHERE or not pattern:
+        return digits in EVERYWHERE
+    starts = () if country in _EXACT else (digits[:size] for size in _STARTS)
+    return any(re.fullmatch(pattern, seen) for seen in (digits, *starts))
+
+
+@cache
+def _emergencies() -> re.Pattern[str]:
+    from phonenumbers.shortdata import _AVAILABLE_REGION_CODES  # noqa: PLC0415 - a slow import
+
+    patterns = {_emergency_pattern(region) for region in _AVAILABLE_REGION_CODES} - {""}
+    return re.compile("|".join(f"(?:{pattern})" for pattern in sorted({*patterns, *EVERYWHERE})))
+
+
+def _emergency_pattern(country: str) -> str:
+    from phonenumbers import PhoneMetadata  # noqa: PLC0415 - a slow import
+
+    metadata = PhoneMetadata.short_metadata_for_region(country)
+    emergency = metadata.emergency if metadata else None
+    return str(emergency.national_number_pattern or "") if emergency else ""
