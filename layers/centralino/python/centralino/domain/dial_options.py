@@ -62,6 +62,20 @@ class Budget(NamedTuple):
     prices: Mapping[str, int] = {}
     minutes: int = 3
 
+    def cost_of(self, number: str) -> int:
+        """Return what a call is estimated to cost, thousandths of the price table's currency.
+
+        What the table has no price for counts as the dearest that it has.
+
+        Args:
+            number: E.164; an exten or a short number costs nothing.
+        """
+        if not self.prices or not number.startswith("+"):
+            return 0
+        known = [prefix for prefix in self.prices if number.startswith(prefix)]
+        price = self.prices[max(known, key=len)] if known else max(self.prices.values())
+        return price * self.minutes
+
 
 class DialOptions(NamedTuple):
     """A tenant's dialling options.
