@@ -14,6 +14,7 @@ from centralino import bootstrap
 from centralino.adapters.web import HttpWeb, Reach
 from centralino.domain.errors import RejectedError, UnavailableError
 from tests.support.certificates import make_certificate
+from tests.support.faulty_http import stopped, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -508,6 +509,60 @@ def test_a_name_that_does_not_exist_is_unavailable() -> None:
     with pytest.raises(UnavailableError) as failed:
         HttpWeb(resolve=resolve).send("GET", "https://crm.example/")
     assert failed.value.reason == "connection"
+
+
+# --- whether it was sent -----------------------------------------------------------------------
+
+
+def lost(web: HttpWeb, url: str, timeout_s: float = SHORT_S) -> tuple[str, bool]:
+    """Return why a request fails, and whether the other side may have got something of it."""
+    with pytest.raises(UnavailableError) as failed:
+        web.send("POST", url, timeout_s=timeout_s)
+    return failed.value.reason, failed.value.sent
+
+
+def test_what_nobody_listens_for_was_not_sent(web: HttpWeb) -> None:
+    with stopped() as url:
+        assert lost(web, url) == ("connection", False)
+
+
+def test_what_found_no_way_through_was_not_sent(web: HttpWeb) -> None:
+    with unreachable() as url:
+        assert lost(web, url) == ("timeout", False)
+
+
+def test_what_was_not_allowed_was_not_sent() -> None:
+    with Peer(whole(b"ok")) as peer:
+        web = HttpWeb(resolve=named("127.0.0.1"))
+        assert lost(web, f"https://pbx.example.com:{peer.port}/") == ("forbidden_address", False)
+    assert peer.connections == 0
+
+
+def test_what_a_wrong_certificate_was_shown_for_was_not_sent(tmp_path: Path) -> None:
+    with Peer(whole(b"ok"), pem=make_certificate(tmp_path)) as peer:
+        assert lost(HttpWeb(LOCAL), peer.url(), 5.0) == ("certificate", False)
+
+
+def test_what_never_came_to_tls_was_not_sent() -> None:
+    with Peer([FOREVER_S]) as peer:
+        assert lost(HttpWeb(LOCAL), f"https://127.0.0.1:{peer.port}/") == ("timeout", False)
+
+
+@pytest.mark.parametrize("answer", [[FOREVER_S], [b"close"]], ids=["silence", "no answer"])
+def test_what_was_taken_and_not_answered_may_have_been_sent(
+    web: HttpWeb, answer: Sequence[bytes | float]
+) -> None:
+    with Peer(answer) as peer:
+        _, sent = lost(web, peer.url())
+    assert sent
+    assert peer.requests
+
+
+def test_a_request_that_was_not_sent_is_not_taken_for_the_one_before(web: HttpWeb) -> None:
+    with Peer([b"close"]) as peer:
+        assert lost(web, peer.url())[1]
+    with stopped() as url:
+        assert not lost(web, url)[1]
 
 
 # --- what --------------------------------------------------------------------------------------

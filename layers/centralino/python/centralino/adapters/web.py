@@ -69,10 +69,17 @@ logging.getLogger("httpcore").setLevel(logging.INFO)
 
 
 class Asking(threading.local):
-    """The request that a thread is sending: until when, and whether in the clear."""
+    """The request that a thread is sending: until when, whether in the clear, and how far it got.
+
+    Attributes:
+        limit: when its time is over, as `time.monotonic` counts.
+        clear: it won't be encrypted.
+        sent: something of it may have left.
+    """
 
     limit: float = 0.0
     clear: bool = False
+    sent: bool = False
 
     def left(self) -> float:
         """Return the seconds left.
@@ -159,6 +166,21 @@ class HttpWeb:
         timeout_s: float | None = None,
     ) -> Answer:
         """Send one request and return the answer; see the port."""
+        self._asking.sent = False
+        try:
+            return self._send(method, url, headers or {}, body, timeout_s)
+        except UnavailableError as error:
+            error.sent = self._asking.sent
+            raise
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_s: float | None,
+    ) -> Answer:
         asking = self._asking
         parts = _checked(url)
         asking.clear = parts.scheme == "http"
@@ -169,7 +191,7 @@ class HttpWeb:
             "accept": "*/*",
             "accept-encoding": "gzip",
             "user-agent": "centralino",
-            **{name.lower(): value for name, value in (headers or {}).items()},
+            **{name.lower(): value for name, value in headers.items()},
         }
         try:
             with self._pool.stream(
@@ -286,6 +308,8 @@ class _Stream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
         self._socket.settimeout(self._asking.left())
+        # Before it is so: what was sent in part may have arrived in part.
+        self._asking.sent = True
         try:
             self._socket.sendall(buffer)
         except TimeoutError:

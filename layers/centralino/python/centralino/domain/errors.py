@@ -75,7 +75,12 @@ class UnavailableError(CentralinoError):
     Args:
         reason: a short word for logs and metrics: `timeout`, `connection`, `server`, ...
         retry_after_s: when trying again makes sense, in seconds.
+
+    Attributes:
+        sent: whether the request may have reached the service; False only where it can't have.
     """
+
+    sent = True
 
     def __init__(self, reason: str, retry_after_s: float = 1.0) -> None:
         super().__init__(f"a service behind us is unavailable: {reason}")

@@ -64,7 +64,8 @@ class Web(Protocol):
 
         Raises:
             UnavailableError: `timeout`, `connection`, `certificate`, `too_large`,
-                `forbidden_address`; a status is no error here.
+                `forbidden_address`; a status is no error here. Its `sent` says whether the other
+                side may have got something of the request.
         """
 
 
