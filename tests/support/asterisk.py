@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import signal
@@ -10,8 +11,12 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.support.sip import LOOPBACK, PATIENCE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROOT = ROOT / ".cache" / "asterisk-sid"
@@ -61,6 +66,59 @@ load=res_sorcery_config.so
 load=res_sorcery_memory.so
 load=res_timing_timerfd.so
 """
+# What placing calls over ARI needs beside it: over HTTP, and over a WebSocket that Asterisk opens.
+_ARI_MODULES = """
+load=res_ari.so
+load=res_ari_applications.so
+load=res_ari_asterisk.so
+load=res_ari_channels.so
+load=res_ari_events.so
+load=res_ari_model.so
+load=res_http_websocket.so
+load=res_pjsip_header_funcs.so
+load=res_stasis.so
+load=res_stasis_answer.so
+load=res_stasis_playback.so
+load=res_stasis_recording.so
+load=res_stasis_snoop.so
+load=res_websocket_client.so
+"""
+_HTTP = """
+[general]
+enabled=yes
+bindaddr={loopback}
+bindport={port}
+"""
+_ARI = """
+[general]
+enabled=yes
+channelvars=CENTRALINO_CALL
+
+[{user}]
+type=user
+read_only=no
+password={password}
+"""
+_ARI_LINK = """
+[{name}]
+type=outbound_websocket
+websocket_client_id={name}
+apps={app}
+subscribe_all=yes
+local_ari_user={user}
+"""
+_WEBSOCKET_CLIENT = """
+[{name}]
+type=websocket_client
+uri={uri}
+protocols=ari
+username={username}
+password={password}
+connection_type=persistent
+connection_timeout=5000
+reconnect_interval=500
+tls_enabled=no
+"""
 _PJSIP = """
 [transport]
 type=transport
@@ -101,6 +159,50 @@ allow=ulaw
 type=aor
 contact=sip:phone@{loopback}:{phone_port}
 """
+# An agent's phone, and the trunk that calls to the outside leave by.
+_PJSIP_OUT = """
+[{name}]
+type=endpoint
+aors={name}
+disallow=all
+allow=ulaw
+send_pai=yes
+from_domain={loopback}
+
+[{name}]
+type=aor
+contact=sip:{contact}
+"""
+
+
+class Link(NamedTuple):
+    """A WebSocket that Asterisk opens, and opens again whenever it is closed.
+
+    Attributes:
+        uri: where to, `ws://…`.
+        username, password: what it says who it is with, Basic.
+        app: the Stasis application that it stands for.
+    """
+
+    uri: str
+    username: str
+    password: str
+    app: str = "centralino"
+
+
+class Ari(NamedTuple):
+    """What a PBX has that places calls over ARI.
+
+    Attributes:
+        user, password: of ARI.
+        out: a SIP endpoint that can be called -> its contact, `user@host:port` or `host:port`.
+        links: the WebSockets that it opens.
+    """
+
+    user: str = "centralino"
+    password: str = "ari-password"
+    out: Sequence[tuple[str, str]] = ()
+    links: Sequence[Link] = ()
 
 
 class Asterisk:
@@ -109,14 +211,24 @@ class Asterisk:
     Args:
         phone_port: where the extension `PJSIP/phone` is registered, on loopback.
         extensions: the site's own dialplan; it may `#include` ours.
+        ari: what places calls for others; nothing of ARI is loaded without it.
+
+    Attributes:
+        sip_port: where it listens for SIP, UDP.
+        http_port: where it listens for ARI, TCP; stays the same after a restart.
     """
 
-    def __init__(self, phone_port: int, extensions: str) -> None:
+    def __init__(self, phone_port: int, extensions: str, ari: Ari | None = None) -> None:
         # Inside the tree, as Asterisk sees nothing else; not /run, which the tree may not have.
         self._home = Path(tempfile.mkdtemp(prefix="asterisk-", dir=CHROOT / "tmp"))
         self._inside = Path("/") / self._home.relative_to(CHROOT)
-        self.sip_port = _free_port()
-        self._write_configuration(phone_port, extensions)
+        self.sip_port = _free_port(socket.SOCK_DGRAM)
+        self.http_port = _free_port(socket.SOCK_STREAM)
+        self._write_configuration(phone_port, extensions, ari)
+        self.start()
+
+    def start(self) -> None:
+        """Start it, the first time or again, and wait until it takes calls."""
         with (self._home / "console").open("w") as console:
             self._process = subprocess.Popen(
                 self._command("-f"),
@@ -125,6 +237,14 @@ class Asterisk:
                 stderr=subprocess.STDOUT,
             )
         self._wait_until_booted()
+
+    def kill(self) -> None:
+        """End it as a power failure does: no call is ended, no connection closed."""
+        self._process.kill()
+        self._process.wait()
+        # A control socket that nobody listens on would look like one that is not ready yet.
+        with contextlib.suppress(FileNotFoundError):
+            (self._home / "run" / "asterisk.ctl").unlink()
 
     def cli(self, command: str) -> str:
         """Run a command of Asterisk's own command line and return what it prints."""
@@ -166,7 +286,7 @@ class Asterisk:
             *arguments,
         ]
 
-    def _write_configuration(self, phone_port: int, extensions: str) -> None:
+    def _write_configuration(self, phone_port: int, extensions: str, ari: Ari | None) -> None:
         packaged = (CHROOT / "etc/asterisk/asterisk.conf").read_text()
         kept = re.findall(r"^ast(?:moddir|varlibdir|datadir)\s*=>.*$", packaged, re.MULTILINE)
         directories = "\n".join(
@@ -186,6 +306,8 @@ class Asterisk:
             ),
             "extensions.conf": extensions,
         }
+        for name, text in _ari_files(ari, self.http_port).items() if ari else ():
+            files[name] = files.get(name, "") + text
         for name, text in files.items():
             (self._home / name).write_text(text)
         for dialplan in DIALPLANS:
@@ -211,8 +333,29 @@ class Asterisk:
             time.sleep(0.1)
 
 
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+def _ari_files(ari: Ari, port: int) -> dict[str, str]:
+    """Return what to add to the configuration, by file."""
+    links = [(f"link-{number}", link) for number, link in enumerate(ari.links)]
+    return {
+        "modules.conf": _ARI_MODULES,
+        "pjsip.conf": "".join(
+            _PJSIP_OUT.format(loopback=LOOPBACK, name=name, contact=contact)
+            for name, contact in ari.out
+        ),
+        "http.conf": _HTTP.format(loopback=LOOPBACK, port=port),
+        "ari.conf": _ARI.format(user=ari.user, password=ari.password)
+        + "".join(_ARI_LINK.format(name=name, app=link.app, user=ari.user) for name, link in links),
+        "websocket_client.conf": "".join(
+            _WEBSOCKET_CLIENT.format(
+                name=name, uri=link.uri, username=link.username, password=link.password
+            )
+            for name, link in links
+        ),
+    }
+
+
+def _free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port

@@ -7,6 +7,7 @@ shown.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import re
 import socket
@@ -27,7 +28,8 @@ _SDP = (
     "m=audio 40000 RTP/AVP 0\r\n"
 ).encode()
 _FROM = re.compile(
-    rb'^From: *(?:"((?:[^"\\]|\\.)*)"|([^"<]*?)) *<sips?:([^@>]*)@', re.MULTILINE | re.IGNORECASE
+    rb'^From: *(?:"((?:[^"\\]|\\.)*)"|([^"<]*?)) *<sips?:(?:([^@>]*)@)?',
+    re.MULTILINE | re.IGNORECASE,
 )
 
 
@@ -39,19 +41,28 @@ class Ring(NamedTuple):
         number: the user part of the caller's address.
         at: when the INVITE came, by `time.monotonic`.
         called: the user part of the address that was called.
+        invite: the whole request.
     """
 
     name: str
     number: str
     at: float
     called: str
+    invite: bytes = b""
+
+    def header(self, name: str) -> str:
+        """Return a header of the request; empty if there is none."""
+        found = re.search(
+            rb"^" + name.encode() + rb": *(.*?)\r$", self.invite, re.MULTILINE | re.IGNORECASE
+        )
+        return found[1].decode() if found else ""
 
 
 class Phone:
     """A phone on loopback that is busy and remembers who called.
 
     Attributes:
-        answers: what it is called as when it takes the call instead.
+        answers: what it is called as when it rings and takes the call instead; `*` for anything.
     """
 
     def __init__(self) -> None:
@@ -68,6 +79,14 @@ class Phone:
     def ring(self) -> Ring:
         """Return the next call that came in; `queue.Empty` if none does."""
         return self._rings.get(timeout=PATIENCE_S)
+
+    def rings(self) -> list[Ring]:
+        """Return, and forget, the calls that came in so far."""
+        found = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                found.append(self._rings.get_nowait())
+        return found
 
     def close(self) -> None:
         """Stop answering."""
@@ -91,9 +110,11 @@ class Phone:
             if call_id not in self._seen:
                 self._seen.add(call_id)
                 self._rings.put(ring)
-            takes = ring.called in self.answers
+            takes = bool({ring.called, "*"} & self.answers)
             status, body = (b"200 OK", _SDP) if takes else (b"486 Busy Here", b"")
             contact = f"Contact: <sip:phone@{self.address}>".encode()
+            if takes:
+                self._socket.sendto(_response(message, b"180 Ringing", b"", contact), peer)
             self._socket.sendto(_response(message, status, body, contact), peer)
 
 
@@ -166,7 +187,11 @@ def _ring(invite: bytes) -> Ring:
     name = re.sub(rb"\\(.)", rb"\1", match[1] or match[2] or b"")
     called = invite.split(b" ", 2)[1].partition(b":")[2].partition(b"@")[0]
     return Ring(
-        name.decode(), unquote(match[3].decode()), time.monotonic(), unquote(called.decode())
+        name.decode(),
+        unquote((match[3] or b"").decode()),
+        time.monotonic(),
+        unquote(called.decode()),
+        invite,
     )
 
 
