@@ -22,8 +22,9 @@ _BY_OPTIONS = {"generic": "with a template `ask`", "kalliope": "with `ask_value`
 
 
 def slugs() -> list[str]:
-    """Return every PBX that there is, our own words first and the tenant's own last."""
-    found = [path.stem for path in Path(next(iter(pbx.__path__))).glob("[a-z]*.py")]
+    """Return every PBX that asks us, our own words first and the tenant's own last."""
+    files = [path.stem for path in Path(next(iter(pbx.__path__))).glob("[a-z]*.py")]
+    found = [slug for slug in files if hasattr(_module(slug), "Adapter")]
     return sorted(found, key=lambda slug: (slug == "generic", slug != "centralino", slug))
 
 

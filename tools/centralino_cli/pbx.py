@@ -3,6 +3,7 @@
 # Typer reads the annotations at run time.
 import pkgutil
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -92,8 +93,11 @@ def secret(
 
 
 def known_pbxs() -> list[str]:
-    """Return the PBXs that there are, by their names in commands and URLs."""
-    return sorted(module.name for module in pkgutil.iter_modules(providers.__path__))
+    """Return the PBXs that ask us, by their names in commands and URLs; others only place calls."""
+    files = (module.name for module in pkgutil.iter_modules(providers.__path__))
+    return sorted(
+        name for name in files if hasattr(import_module(f"{providers.__name__}.{name}"), "Adapter")
+    )
 
 
 def _kind(provider: str) -> type[Pbx]:

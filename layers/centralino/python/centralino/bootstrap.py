@@ -304,7 +304,7 @@ def crm_class(provider: str) -> type[Crm]:
 
 
 def _provider(kind: str, provider: str, absent: str) -> Any:  # noqa: ANN401 - a class of any port
-    """Return the class `Adapter` in the file of a provider."""
+    """Return the class `Adapter` in the file of a provider; some PBXs only place calls."""
     # Words that are a module's name and no path: what comes in a URL chooses a file here.
     if not (
         provider.islower()
@@ -317,11 +317,14 @@ def _provider(kind: str, provider: str, absent: str) -> Any:  # noqa: ANN401 - a
 
     name = f"centralino.adapters.{kind}.{provider}"
     try:
-        return import_module(name).Adapter
+        adapter = getattr(import_module(name), "Adapter", None)
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        raise NotFoundError(absent) from None
+        adapter = None
+    if adapter is None:
+        raise NotFoundError(absent)
+    return adapter
 
 
 def crm(tenant: str, provider: str, country: str) -> Crm:

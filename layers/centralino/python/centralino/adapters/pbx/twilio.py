@@ -8,11 +8,14 @@ TLS stand before that.
 
 https://www.twilio.com/docs/usage/security#validating-requests
 https://www.twilio.com/docs/voice/twiml
+https://www.twilio.com/docs/voice/api/call-resource
+https://www.twilio.com/docs/api/errors
 """
 
 from __future__ import annotations
 
 import hmac
+import re
 from base64 import b64encode
 from hashlib import sha256
 
@@ -27,6 +30,7 @@ from centralino.domain.pbx_values import (
     xml,
 )
 from centralino.domain.record import TYPE_CHECKING
+from centralino.ports.originate import Originator
 from centralino.ports.pbx import (
     AN_URL,
     IDS,
@@ -41,10 +45,13 @@ from centralino.ports.pbx import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any, ClassVar
 
     from centralino.domain.decision import Decision
+    from centralino.domain.originate import FailedCallError, Order, Placed
     from centralino.ports.pbx import Ask, Asked, PbxCall, Told
+    from centralino.ports.web import Answer
 
 _NAMES = {
     "number": ("from", "caller"),
@@ -64,6 +71,32 @@ _DIALECTS = ("twilio", "signalwire", "telnyx")
 _SIGNATURES = ("x-twilio-signature", "x-signalwire-signature")
 _PORTS = {"https": ":443", "http": ":80"}
 _MAX_PHONES = 10  # nouns in one <Dial>
+_API = "https://api.twilio.com"
+_CREATED, _BAD_REQUEST, _NOT_FOUND, _SERVER_ERROR = 201, 400, 404, 500
+_LONGEST_RING_S = 600
+_RING_S = 60  # how long the number's phone rings
+_ADDRESS = (
+    r"\+[0-9]{5,15}|client:[A-Za-z0-9_.-]{1,200}|"
+    r"sips?:[A-Za-z0-9_.+-]{1,64}@[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?(;[a-z]{1,20}=[a-z]{1,20})?"
+)
+_FORMS = {
+    "account_sid": "AC[0-9a-f]{32}",
+    "api_key": "SK[0-9a-f]{32}",
+    "caller_id": r"\+[0-9]{5,15}",
+}
+# Codes of errors -> why a call is not placed; any other is `refused`. What is wrong with `To` is
+# wrong with the agent's address: the customer's number is in the TwiML, and looked at later.
+_FAILURES = {
+    10001: "credentials",  # Account is not active
+    10002: "credentials",  # Trial account does not support this feature
+    10005: "credentials",  # Voice calling has been disabled for this account
+    20003: "credentials",  # Authenticate
+    20404: "credentials",  # Not found: the account
+    21211: "unknown_exten",  # Invalid 'To' Phone Number
+    21214: "unknown_exten",  # 'To' phone number cannot be reached
+    21217: "unknown_exten",  # Phone number does not appear to be valid
+    21226: "credentials",  # SIP calling not enabled for this account
+}
 
 
 class Adapter(Pbx):
@@ -245,6 +278,180 @@ class Adapter(Pbx):
         for attribute, option in (("language", "say"), ("voice", "voice")):
             if value := self.text(option):
                 yield f' {attribute}="{xml(value)}"'
+
+
+class Originate(Originator):
+    """Calls through one Twilio account: the agent is called, and then the number by TwiML.
+
+    Account: `account_sid`; `agent_uri`, where agents are, with `{exten}` in it (`client:{exten}`,
+    `sip:{exten}@example.sip.twilio.com`); `agents`, a JSON object of those who are elsewhere
+    (`{"21": "+390244556677"}`), or of all without `agent_uri`; `caller_id`, the number to show
+    where the call has none, in E.164; `api_key`, the SID of an API key; `base_url`, of the
+    API in another region.
+    Secrets: `auth_token`, the account's, or with `api_key` that key's secret.
+
+    Twilio dials E.164 only, so the number is dialled as `+39…` whatever the dial rules say. It
+    calls one number a second and lets the others wait. The agent sees the caller id, too: the name
+    can't be told, and no phone answers by itself. Both legs are paid for.
+
+    There is no id of ours that Twilio would know again, so a request without an answer is
+    `unknown`. That the agent is busy, or that the number can't be called (13224 to 13227), is known
+    only once the call is under way, and not here: such calls are `placed`.
+
+    Not seen on a real account: which of the codes comes for a client or a SIP address that is not
+    there; most likely none, and the call ends as `failed`.
+    """
+
+    slug: ClassVar[str] = "twilio"
+    needs: ClassVar[Mapping[str, str]] = {
+        "account.account_sid": "the account's SID, AC and 32 digits",
+        "account.agent_uri?": "where agents are, as client:{exten}",
+        "account.agents?": "agents who are elsewhere, a JSON object: exten -> number or address",
+        "account.caller_id": "the number to show where a call names none, in E.164",
+        "account.api_key?": "the SID of an API key, SK and 32 digits",
+        "account.base_url?": "the API, https://api.twilio.com unless told",
+        "secrets.auth_token": "the account's auth token, or the API key's secret",
+    }
+    setup: ClassVar[tuple[str, ...]] = (
+        "in the Console make an API key, standard",
+        "buy or verify the number that is shown: caller_id",
+        "in Voice > Settings > Geo permissions allow the countries that are called",
+    )
+
+    def originate(self, order: Order, *, timeout_s: float) -> Placed:
+        """Place a call; see the port."""
+        from time import monotonic  # noqa: PLC0415 - the file is on a call's way as well
+
+        from centralino.application.ask_pbx import read_object  # noqa: PLC0415
+        from centralino.domain.crm_values import as_text  # noqa: PLC0415
+        from centralino.domain.originate import FailedCallError, Placed  # noqa: PLC0415
+
+        agent = self._address(order.exten)
+        if not agent:
+            raise FailedCallError("unknown_exten", "neither in agents nor by agent_uri")
+        shown = order.caller_id or self.link.setting("caller_id")
+        fields = {
+            "To": agent,
+            "From": shown,
+            "Twiml": self._dial(order, shown),
+            "Timeout": str(min(max(1, order.timeout_s), _LONGEST_RING_S)),
+        }
+        answer = self._ask("POST", "Calls.json", fields, monotonic() + timeout_s)
+        said = read_object(answer)
+        if answer.status != _CREATED:
+            raise self._failure(answer, said)
+        sid = as_text(said.get("sid"), 64)
+        if not sid:
+            raise FailedCallError("unknown", "the answer has no sid")
+        return Placed(sid, "ringing" if said.get("status") == "ringing" else "placed")
+
+    def check(self, *, timeout_s: float) -> str:
+        """Read the latest call, which says whether the account lets us; see the port."""
+        from time import monotonic  # noqa: PLC0415
+
+        from centralino.application.ask_pbx import (  # noqa: PLC0415
+            check_settings,
+            judge_login,
+            read_object,
+        )
+        from centralino.domain.originate import FailedCallError  # noqa: PLC0415
+
+        check_settings(self.link, self.needs, _FORMS)
+        self._check_agents()
+        answer = self._ask("GET", "Calls.json?PageSize=1", None, monotonic() + timeout_s)
+        if answer.status == _NOT_FOUND:
+            raise FailedCallError("credentials", "there is no such account")
+        if "calls" not in read_object(judge_login(answer)):
+            raise FailedCallError("unreachable", "the answer is none of its API")
+        return f"account {self.link.setting('account_sid')}"
+
+    def _check_agents(self) -> None:
+        from centralino.domain.errors import PayloadError  # noqa: PLC0415
+
+        agents = self._agents()
+        if agents is None or not all(
+            exten.isdecimal() and _is_address(address) for exten, address in agents.items()
+        ):
+            raise PayloadError("account.agents", "a JSON object: exten -> number or address")
+        sample = self.link.setting("agent_uri").replace("{exten}", "21")
+        if sample and (sample == self.link.setting("agent_uri") or not _is_address(sample)):
+            raise PayloadError("account.agent_uri", "an address with {exten}, as client:{exten}")
+        if not agents and not sample:
+            raise PayloadError("account.agent_uri", "an address with {exten}, or account.agents")
+
+    def _agents(self) -> dict[str, str] | None:
+        """Return who is where; None if what is set is no such table."""
+        from json import loads  # noqa: PLC0415
+
+        try:
+            table = loads(self.link.setting("agents", "{}"))
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(table, dict):
+            return None
+        return {exten: where if isinstance(where, str) else "" for exten, where in table.items()}
+
+    def _address(self, exten: str) -> str:
+        """Return where an extension is; empty if nobody knows."""
+        where = (self._agents() or {}).get(exten)
+        if where is None:
+            where = self.link.setting("agent_uri").replace("{exten}", exten)
+        return where if _is_address(where) else ""
+
+    def _dial(self, order: Order, shown: str) -> str:
+        """Return the TwiML that calls the number once the agent has answered."""
+        from centralino.domain.originate import FailedCallError  # noqa: PLC0415
+
+        # A number has one spelling here; what has another is an extension.
+        to = order.number if is_number(order.number) else self._address(order.number)
+        if not to:
+            raise FailedCallError("unknown_exten", "the number is neither E.164 nor an extension")
+        noun = {"client": "Client", "sip": "Sip"}.get(to.partition(":")[0], "Number")
+        who = to.removeprefix("client:")
+        return (
+            f'<Response><Dial callerId="{xml(shown)}" timeout="{_RING_S}" answerOnBridge="true">'
+            f"<{noun}>{xml(who)}</{noun}></Dial></Response>"
+        )
+
+    def _failure(self, answer: Answer, said: Mapping[str, Any]) -> FailedCallError:
+        """Return why a call is not placed."""
+        from centralino.application.ask_pbx import judge_status, words  # noqa: PLC0415
+        from centralino.domain.originate import FailedCallError  # noqa: PLC0415
+
+        text = words(self.link, said.get("code"), said.get("message"))
+        code = said.get("code")
+        if isinstance(code, int) and _BAD_REQUEST <= answer.status < _SERVER_ERROR:
+            return FailedCallError(_FAILURES.get(code, "refused"), text)
+        judge_status(answer, text)
+        return FailedCallError("unknown", f"HTTP status {answer.status}, which creates nothing")
+
+    def _ask(self, method: str, path: str, fields: Mapping[str, str] | None, ends: float) -> Answer:
+        """Ask the API; only what has `fields` makes a phone ring."""
+        from urllib.parse import quote, urlencode  # noqa: PLC0415
+
+        from centralino.application.ask_pbx import ask_pbx  # noqa: PLC0415
+
+        account = self.link.setting("account_sid")
+        user = self.link.setting("api_key", account)
+        login = b64encode(f"{user}:{self.link.secret('auth_token')}".encode()).decode()
+        base = self.link.setting("base_url", _API).rstrip("/")
+        return ask_pbx(
+            self.means.web,
+            method,
+            f"{base}/2010-04-01/Accounts/{quote(account, safe='')}/{path}",
+            headers={
+                "accept": "application/json",
+                "authorization": f"Basic {login}",
+                "content-type": "application/x-www-form-urlencoded",
+            },
+            body=urlencode(fields).encode() if fields else b"",
+            ends=ends,
+            rings=bool(fields),
+        )
+
+
+def _is_address(where: str) -> bool:
+    return re.fullmatch(_ADDRESS, where) is not None
 
 
 def _twiml(verbs: str) -> Reply:
