@@ -19,26 +19,34 @@ FUNCTIONS = (
     "AdminFunction",
     "AnswerPreflightFunction",
     "ApplyCrmFunction",
+    "AuthorizePbxFunction",
+    "LinkPbxFunction",
     "LookupFunction",
+    "OriginateFunction",
     "ReceiveCrmFunction",
     "RouteCallFunction",
     "SearchCrmFunction",
     "SyncCrmFunction",
 )
+# What somebody waits for with a time limit of seconds: no layer but our code.
+LIGHT = {"AuthorizePbxFunction", "LinkPbxFunction", "LookupFunction", "ReceiveCrmFunction"}
 # What reads the table, and so is told of it.
 READERS = set(FUNCTIONS) - {"AnswerPreflightFunction"}
 # What keeps keys or settings in memory.
 REMEMBERING = {
     "AdminFunction",
     "ApplyCrmFunction",
+    "AuthorizePbxFunction",
     "LookupFunction",
+    "OriginateFunction",
     "ReceiveCrmFunction",
     "RouteCallFunction",
 }
-# What talks to CRMs, or checks their signatures.
+# What talks to CRMs and PBXs, or checks their signatures.
 SECRET_READERS = {
     "AdminFunction",
     "ApplyCrmFunction",
+    "OriginateFunction",
     "ReceiveCrmFunction",
     "RouteCallFunction",
     "SearchCrmFunction",
@@ -112,7 +120,7 @@ def test_the_call_path_loads_no_layer_but_our_code(stack: Stack) -> None:
     assert list(stack.layers("LookupFunction")) == ["CentralinoLayer"]
     # Codes that are typed are checked by a wheel; it is pure Python, and read when one is typed.
     assert list(stack.layers("RouteCallFunction")) == ["CentralinoLayer", "HotLayer"]
-    for name in READERS - {"LookupFunction", "ReceiveCrmFunction", "RouteCallFunction"}:
+    for name in READERS - LIGHT - {"RouteCallFunction"}:
         assert list(stack.layers(name)) == ["CentralinoLayer", "DepsLayer"]
     assert not stack.layers("AnswerPreflightFunction")
 
@@ -121,6 +129,11 @@ def test_the_receiver_loads_as_little_as_the_call_path_for_a_crm_may_wait_for_on
     stack: Stack,
 ) -> None:
     assert list(stack.layers("ReceiveCrmFunction")) == ["CentralinoLayer"]
+
+
+def test_what_an_asterisk_waits_for_while_it_connects_loads_as_little(stack: Stack) -> None:
+    for name in ("AuthorizePbxFunction", "LinkPbxFunction"):
+        assert list(stack.layers(name)) == ["CentralinoLayer"]
 
 
 def test_a_changed_file_in_a_layer_reaches_the_alias_of_each_function_that_has_the_layer(

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from tests.support.template import Stack, references
+from tests.support.template import Piece, Stack, references
 
 LOOKUP_ROUTES = {
     "GET /v1/lookup",
@@ -37,20 +37,42 @@ WEBHOOK_ROUTES = {
 }
 
 
+ORIGINATE_ROUTES = {
+    "POST /v1/originate",
+    "GET /v1/originate",
+    "GET /v1/originate/{call_id}",
+    "GET /dial",
+}
+
+
+def _alias(stack: Stack, uri: Piece) -> str:
+    """The alias that an integration or an authorizer calls."""
+    (alias,) = references(uri) & stack.of_type("AWS::Lambda::Alias").keys()
+    return alias
+
+
 def _function_behind(stack: Stack, route: dict[str, Any]) -> str:
     target = route["Properties"]["Target"]["Fn::Sub"]
     match = re.fullmatch(r"integrations/\$\{(\w+)\}", target)
     assert match, target
-    (alias,) = references(stack.properties(match[1])["IntegrationUri"])
-    assert stack.resources[alias]["Type"] == "AWS::Lambda::Alias"
+    alias = _alias(stack, stack.properties(match[1])["IntegrationUri"])
     function: str = stack.properties(alias)["FunctionName"]["Ref"]
     return function
 
 
-def _routes(stack: Stack) -> dict[str, str]:
+def _of_api(stack: Stack, kind: str, api: str = "HttpApi") -> list[dict[str, Any]]:
+    """The routes or integrations of one of the two APIs."""
+    return [
+        item
+        for item in stack.of_type(f"AWS::ApiGatewayV2::{kind}").values()
+        if item["Properties"]["ApiId"] == {"Ref": api}
+    ]
+
+
+def _routes(stack: Stack, api: str = "HttpApi") -> dict[str, str]:
     return {
         route["Properties"]["RouteKey"]: _function_behind(stack, route)
-        for route in stack.of_type("AWS::ApiGatewayV2::Route").values()
+        for route in _of_api(stack, "Route", api)
     }
 
 
@@ -74,6 +96,11 @@ def test_a_crm_reaches_the_receiver_with_the_key_in_the_path_or_elsewhere(stack:
     assert {routes[key] for key in WEBHOOK_ROUTES} == {"ReceiveCrmFunction"}
 
 
+def test_a_crm_and_the_dial_page_reach_what_places_calls(stack: Stack) -> None:
+    routes = _routes(stack)
+    assert {routes[key] for key in ORIGINATE_ROUTES} == {"OriginateFunction"}
+
+
 def test_a_call_with_a_double_slash_in_its_path_reaches_the_lookup_like_all_that_no_route_takes(
     stack: Stack,
 ) -> None:
@@ -92,61 +119,66 @@ def test_a_browsers_preflight_reaches_its_own_function_on_every_path(stack: Stac
 
 
 def test_no_route_is_declared_twice(stack: Stack) -> None:
-    assert len(_routes(stack)) == len(stack.of_type("AWS::ApiGatewayV2::Route"))
+    declared = len(_routes(stack)) + len(_routes(stack, "SocketApi"))
+    assert declared == len(stack.of_type("AWS::ApiGatewayV2::Route"))
 
 
 def test_every_integration_calls_an_alias_with_the_events_that_the_functions_know(
     stack: Stack,
 ) -> None:
-    integrations = stack.of_type("AWS::ApiGatewayV2::Integration")
+    integrations = _of_api(stack, "Integration")
     assert integrations
-    for integration in integrations.values():
+    for integration in integrations:
         properties = integration["Properties"]
         assert properties["PayloadFormatVersion"] == "2.0"
-        (target,) = references(properties["IntegrationUri"])
-        assert stack.resources[target]["Type"] == "AWS::Lambda::Alias"
+        # An HTTP API takes the alias as it is.
+        assert properties["IntegrationUri"] == {"Ref": _alias(stack, properties["IntegrationUri"])}
 
 
-def test_the_only_thing_that_calls_a_function_beside_the_gateway_is_its_own_schedule(
+def test_the_only_things_that_call_functions_beside_the_gateway_are_their_own_schedules(
     stack: Stack,
 ) -> None:
-    (rule,) = stack.of_type("AWS::Events::Rule").values()
-    (target,) = rule["Properties"]["Targets"]
-    (called,) = references(target["Arn"])
+    called = [
+        references(target["Arn"])
+        for rule in stack.of_type("AWS::Events::Rule").values()
+        for target in rule["Properties"]["Targets"]
+    ]
     others = [
         permission["Properties"]
         for permission in stack.of_type("AWS::Lambda::Permission").values()
         if permission["Properties"]["Principal"] != "apigateway.amazonaws.com"
     ]
-    assert [
-        (properties["Principal"], references(properties["FunctionName"])) for properties in others
-    ] == [("events.amazonaws.com", {called})]
-    assert called == stack.alias("SyncCrmFunction")
+    assert {properties["Principal"] for properties in others} == {"events.amazonaws.com"}
+    permitted = [references(properties["FunctionName"]) for properties in others]
+    scheduled = [{stack.alias(name)} for name in ("LinkPbxFunction", "SyncCrmFunction")]
+    for found in (called, permitted):
+        assert sorted(found, key=str) == sorted(scheduled, key=str)
 
 
 def test_every_other_permission_is_the_gateways_to_call_an_alias(stack: Stack) -> None:
-    called = {
-        reference
-        for item in stack.of_type("AWS::ApiGatewayV2::Integration").values()
-        for reference in references(item["Properties"]["IntegrationUri"])
-    }
+    uris = [
+        (item["Properties"]["ApiId"]["Ref"], item["Properties"].get(uri))
+        for kind, uri in (("Integration", "IntegrationUri"), ("Authorizer", "AuthorizerUri"))
+        for item in stack.of_type(f"AWS::ApiGatewayV2::{kind}").values()
+    ]
+    called = {(api, _alias(stack, uri)) for api, uri in uris}
     permitted = set()
     for permission in stack.of_type("AWS::Lambda::Permission").values():
         properties = permission["Properties"]
         if properties["Principal"] == "events.amazonaws.com":
             continue
-        (alias,) = references(properties["FunctionName"])
-        permitted.add(alias)
-        assert stack.resources[alias]["Type"] == "AWS::Lambda::Alias"
+        alias = _alias(stack, properties["FunctionName"])
         assert properties["Principal"] == "apigateway.amazonaws.com"
-        assert "${HttpApi}/" in properties["SourceArn"]["Fn::Sub"]
+        match = re.search(r":\$\{(\w+Api)\}/", properties["SourceArn"]["Fn::Sub"])
+        assert match
+        permitted.add((match[1], alias))
     assert permitted == called
 
 
 def test_a_function_ends_before_the_gateway_gives_up_on_it(stack: Stack) -> None:
     for integration in stack.of_type("AWS::ApiGatewayV2::Integration").values():
         properties = integration["Properties"]
-        (alias,) = references(properties["IntegrationUri"])
+        alias = _alias(stack, properties["IntegrationUri"])
         function = stack.properties(alias)["FunctionName"]["Ref"]
         assert (
             stack.properties(function)["Timeout"] * 1000 < properties["TimeoutInMillis"] <= 30_000
@@ -170,10 +202,11 @@ def test_the_access_log_shows_the_route_and_never_the_path_or_the_query(stack: S
     }
 
 
-def test_the_gateway_lets_through_as_much_as_the_parameters_say() -> None:
+def test_the_gateways_let_through_as_much_as_the_parameters_say() -> None:
     stack = Stack({"ThrottleRate": 7, "ThrottleBurst": 9})
-    settings = stack.properties("Stage")["DefaultRouteSettings"]
-    assert settings == {"ThrottlingRateLimit": 7, "ThrottlingBurstLimit": 9}
+    for stage in ("Stage", "SocketStage"):
+        settings = stack.properties(stage)["DefaultRouteSettings"]
+        assert settings == {"ThrottlingRateLimit": 7, "ThrottlingBurstLimit": 9}
 
 
 def test_without_an_own_domain_the_default_address_answers(stack: Stack) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from centralino.adapters import claims, queue
 from centralino.application import sync_crm
 from centralino.entry import apply, sync
-from tests.support.template import Stack
+from tests.support.template import Stack, references
 
 DAY_S = 86_400
 RECEIVES = 5
@@ -106,19 +106,25 @@ def test_a_message_that_is_being_worked_on_is_nobody_elses_for_six_times_the_wor
 
 
 def test_the_dispatcher_looks_as_often_as_the_parameter_says_and_once_each_time() -> None:
-    (rule,) = Stack({"SyncMinutes": 30}).of_type("AWS::Events::Rule").values()
+    stack = Stack({"SyncMinutes": 30})
+    (rule,) = [
+        rule
+        for rule in stack.of_type("AWS::Events::Rule").values()
+        if references(rule["Properties"]["Targets"]) == {stack.alias("SyncCrmFunction")}
+    ]
     assert rule["Properties"]["ScheduleExpression"] == {"Fn::Sub": "rate(30 minutes)"}
     (target,) = rule["Properties"]["Targets"]
     assert target["RetryPolicy"] == {"MaximumRetryAttempts": 0}
 
 
-def test_a_refresh_or_a_dispatch_that_fails_is_not_repeated_for_the_next_one_does_it(
+def test_a_refresh_a_dispatch_or_a_ping_that_fails_is_not_repeated_for_the_next_one_does_it(
     stack: Stack,
 ) -> None:
     configs = [
         rule["Properties"] for rule in stack.of_type("AWS::Lambda::EventInvokeConfig").values()
     ]
     assert {config["FunctionName"]["Ref"] for config in configs} == {
+        "LinkPbxFunction",
         "SearchCrmFunction",
         "SyncCrmFunction",
     }

@@ -15,9 +15,12 @@ LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 READERS = {
     "AdminFunction",
     "ApplyCrmFunction",
+    "AuthorizePbxFunction",
+    "LinkPbxFunction",
     "LookupFunction",
-    "RouteCallFunction",
+    "OriginateFunction",
     "ReceiveCrmFunction",
+    "RouteCallFunction",
     "SearchCrmFunction",
     "SyncCrmFunction",
 }
@@ -138,10 +141,11 @@ def test_nobody_may_write_a_secret_but_the_access_token_that_all_share(store: st
             rights = {a for a in _listed(statement["Action"]) if a.startswith(store)} - READING
             if not rights:
                 continue
-            assert function in {"ApplyCrmFunction", "SearchCrmFunction"}
+            assert function in {"ApplyCrmFunction", "OriginateFunction", "SearchCrmFunction"}
             assert rights == sharing
             (resource,) = statement["Resource"].values()
-            assert resource.endswith(("/*/crm/*/token", "/*/crm/*/token-??????"))
+            whose = "dial-*" if function == "OriginateFunction" else "*"
+            assert resource.endswith((f"/*/crm/{whose}/token", f"/*/crm/{whose}/token-??????"))
 
 
 def test_the_admin_api_may_do_everything_to_items_but_scan(stack: Stack) -> None:
@@ -170,6 +174,48 @@ def test_the_receiver_may_read_keys_connections_and_secrets_and_keep_deliveries(
     assert _actions(stack, "ReceiveCrmFunction") == expected | {"ssm:GetParameter"}
     other = Stack({"SecretStore": "secretsmanager"})
     assert _actions(other, "ReceiveCrmFunction") == expected | {"secretsmanager:GetSecretValue"}
+
+
+def test_what_places_calls_may_write_items_send_over_sockets_and_read_what_pbxs_want_to_know(
+    stack: Stack,
+) -> None:
+    assert _actions(stack, "OriginateFunction") == LOGGING | ITEMS | {
+        "execute-api:ManageConnections",
+        "ssm:GetParameter",
+        "ssm:PutParameter",
+    }
+    (secrets,) = [
+        statement
+        for statement in _statements(stack, "OriginateRole")
+        if statement["Sid"] == "ReadSecretsOfPbxs"
+    ]
+    # Not those of CRMs.
+    assert secrets["Resource"]["Fn::Sub"].endswith("/*/crm/dial-*")
+
+
+def test_whoever_lets_a_pbx_in_may_read_keys_and_nothing_else(stack: Stack) -> None:
+    assert _actions(stack, "AuthorizePbxFunction") == LOGGING | {"dynamodb:BatchGetItem"}
+
+
+def test_whoever_hears_from_pbxs_may_write_items_answer_them_and_go_on_later_but_read_no_secret(
+    stack: Stack,
+) -> None:
+    assert _actions(stack, "LinkPbxFunction") == LOGGING | ITEMS | {
+        "execute-api:ManageConnections",
+        "lambda:InvokeFunction",
+    }
+    properties = stack.properties("LinkPbxFunction")
+    (statement,) = [
+        statement
+        for statement in _statements(stack, "LinkPbxRole")
+        if statement["Action"] == "lambda:InvokeFunction"
+    ]
+    # It may invoke itself, by the name that it is told and that it has.
+    name, alias = properties["FunctionName"]["Fn::Sub"], "live"
+    assert statement["Resource"] == {"Fn::Sub": FUNCTION + f"{name}:{alias}"}
+    told = properties["Environment"]["Variables"]["CENTRALINO_LINK_FUNCTION"]
+    assert told == {"Fn::Sub": f"{name}:{alias}"}
+    assert stack.properties(stack.alias("LinkPbxFunction"))["Name"] == alias
 
 
 def test_the_preflight_function_may_write_its_log(stack: Stack) -> None:
@@ -201,6 +247,21 @@ TOKENS = {
     "ssm": FOLDERS["ssm"] + "/crm/*/token",
     "secretsmanager": FOLDERS["secretsmanager"] + "/crm/*/token-??????",
 }
+# What calls are placed with.
+DIALLED = {
+    "ssm": FOLDERS["ssm"] + "/crm/dial-*",
+    "secretsmanager": FOLDERS["secretsmanager"] + "/crm/dial-*",
+}
+DIAL_TOKENS = {
+    "ssm": DIALLED["ssm"] + "/token",
+    "secretsmanager": DIALLED["secretsmanager"] + "/token-??????",
+}
+# Every connection of our own WebSocket API, and of its one stage.
+SOCKETS = (
+    "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:"
+    "${SocketApi}/ari/*/@connections/*"
+)
+FUNCTION = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:"
 CLAIMS = "${Bucket.Arn}/claims/*"
 IMPORTS = "${Bucket.Arn}/imports/*"
 PREFIXES = {"s3:prefix": ["claims/*", "imports/*"]}
@@ -221,6 +282,9 @@ def test_no_role_has_a_wildcard_in_what_it_may_do_or_to_what_but_below_a_folder_
                 TOKENS[store],
                 SIGNED[store],
                 REGISTRATIONS[store],
+                DIALLED[store],
+                DIAL_TOKENS[store],
+                SOCKETS,
                 CLAIMS,
                 IMPORTS,
                 *PREFIXES["s3:prefix"],
@@ -255,9 +319,14 @@ def _check(actions: list[str], resource: dict[str, Any], log: str) -> None:
     elif service == "s3":
         assert resource in ({"Fn::Sub": CLAIMS}, {"Fn::Sub": IMPORTS})
     elif service == "lambda":
-        assert resource == {"Ref": "SearchCrmFunctionAliaslive"}
+        itself = {"Fn::Sub": FUNCTION + "${AWS::StackName}-link_pbx:live"}
+        mine = {"Ref": "SearchCrmFunctionAliaslive"} if log != "LinkPbxLogGroup" else itself
+        assert resource == mine
+    elif service == "execute-api":
+        assert resource == {"Fn::Sub": SOCKETS}
     else:
-        folders = [FOLDERS, SIGNED, REGISTRATIONS] if set(actions) <= READING else [TOKENS]
+        read = [FOLDERS, SIGNED, REGISTRATIONS, DIALLED]
+        folders = read if set(actions) <= READING else [TOKENS, DIAL_TOKENS]
         assert resource in [{"Fn::Sub": folder[service]} for folder in folders]
 
 
