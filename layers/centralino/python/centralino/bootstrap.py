@@ -8,6 +8,8 @@
 | `CENTRALINO_SECRETS` | where secrets are, see `adapters/secrets.py` | `/centralino/<stack>` |
 | `CENTRALINO_QUEUE_URL` | the worker's queue | none |
 | `CENTRALINO_SEARCH_FUNCTION` | what asks CRMs: name and alias, or ARN | none |
+| `CENTRALINO_SOCKETS` | the WebSocket API that PBXs connect to, with its stage: an https URL | none |
+| `CENTRALINO_LINK_FUNCTION` | what those connections lead to: name and alias, or ARN | none |
 | `CENTRALINO_BUCKET` | the bucket of large bodies and files | none |
 """
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from centralino.ports.crm import Crm
     from centralino.ports.customers import CustomerStore, Learner
     from centralino.ports.dialling import DialStore
+    from centralino.ports.lines import LineStore
     from centralino.ports.live_search import LiveSearch
     from centralino.ports.objects import Objects
     from centralino.ports.pbx import Pbx
@@ -40,6 +43,13 @@ if TYPE_CHECKING:
     from centralino.ports.queue import Claims, Queue
     from centralino.ports.routing import AgentStore, RoutingStore
     from centralino.ports.secrets import Secrets
+    from centralino.ports.sockets import (
+        Again,
+        SocketGateway,
+        SocketList,
+        Sockets,
+        SocketStore,
+    )
     from centralino.ports.store import ContactStore, TenantStore
     from centralino.ports.tokens import TokenCache
     from centralino.ports.traces import TraceStore
@@ -221,6 +231,17 @@ def customer_store(tenant: str) -> CustomerStore:
     return DynamoCustomerStore(_dynamodb(), table_name(), tenant)
 
 
+def line_store(tenant: str) -> LineStore:
+    """Build the store of the PBXs that place one tenant's calls.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+    from centralino.adapters.store.lines import DynamoLineStore  # noqa: PLC0415
+
+    return DynamoLineStore(_dynamodb(), table_name(), tenant)
+
+
 def dial_store(tenant: str) -> DialStore:
     """Build the store of one tenant's dialling.
 
@@ -241,6 +262,58 @@ def trace_store(tenant: str) -> TraceStore:
     from centralino.adapters.store.traces import DynamoTraceStore  # noqa: PLC0415
 
     return DynamoTraceStore(_dynamodb(), table_name(), tenant)
+
+
+def socket_store(tenant: str) -> SocketStore:
+    """Build the store of the connections that one tenant's PBXs opened to us.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+    from centralino.adapters.store.sockets import DynamoSocketStore  # noqa: PLC0415
+
+    return DynamoSocketStore(_dynamodb(), table_name(), tenant)
+
+
+def socket_list() -> SocketList:
+    """Build the list of the connections of all tenants' PBXs."""
+    from centralino.adapters.store.sockets import DynamoSocketList  # noqa: PLC0415
+
+    return DynamoSocketList(_dynamodb(), table_name())
+
+
+@cache
+def socket_gateway() -> SocketGateway | None:
+    """Build what sends through those connections; None if there is no WebSocket API."""
+    url = os.environ.get("CENTRALINO_SOCKETS", "")
+    if not url:
+        return None
+    from centralino.adapters.sockets import GatewaySockets  # noqa: PLC0415
+
+    return GatewaySockets(url, env=dict(os.environ))
+
+
+def pbx_sockets(tenant: str) -> Sockets | None:
+    """Build what asks a tenant's PBXs through their connections; None if there can't be any.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+    from centralino.ports.sockets import Sockets  # noqa: PLC0415
+
+    gateway = socket_gateway()
+    return None if gateway is None else Sockets(socket_store(tenant), gateway)
+
+
+@cache
+def link_again() -> Again | None:
+    """Build what has `link_pbx` run once more by itself; None if it isn't known by name."""
+    function = os.environ.get("CENTRALINO_LINK_FUNCTION", "")
+    if not function:
+        return None
+    from centralino.adapters.functions import LambdaFunction  # noqa: PLC0415
+
+    return LambdaFunction(function, env=dict(os.environ))
 
 
 def connection_list() -> ConnectionList:

@@ -31,6 +31,7 @@ a schema version `sv`.
 | which customers was this number learned to be? | `T#acme#A#+390244556677` / `A` | `Association`; in the BatchGetItem of a call that is routed |
 | list, export, erase customers and learned numbers | index `list`: `T#acme#L#customer#<0..15>` / `IT01234567890`, `T#acme#L#learned#<0..15>` / `+390244556677` | Query |
 | how many registrations came in this minute? | `T#acme#R#<sha256>` / `R` | `Counter`; one atomic UpdateItem, of a source and of the tenant |
+| which PBX places calls, and where is it? | `T#acme` / `PBX#asterisk` | `Pbx`; GetItem before a call is placed; Query |
 | how is dialled, and what may be? | `T#acme` / `DIALLING` | `Dialling`; with the agents, the call and the do-not-call list in the one BatchGetItem before a call is placed |
 | may this number be called? which may not? | `T#acme#B#+390244556677` / `B`; index `list`: `T#acme#L#block#<0..15>` / `+390244556677` | `DoNotCall`; in that BatchGetItem, with each block that the number may belong to; Query |
 | what became of a call that was asked for? | `T#acme#O#<call id>` / `O` | `PlacedCall`; put by the transaction that counts it |

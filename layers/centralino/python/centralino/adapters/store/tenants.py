@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 # As long as a point-in-time recovery could bring the data back.
 CLOSED_S = 35 * 86_400
 ATTEMPTS = 8
-# What is stored beside the settings: connections, agents, routing and its rules.
-BESIDE = ("CRM#", "AGENTS", "ROUTING", "RULES#", "DIALLING")
+# What is stored beside the settings: connections, agents, routing and its rules, dialling, PBXs.
+BESIDE = ("CRM#", "AGENTS", "ROUTING", "RULES#", "DIALLING", "PBX#")
 
 
 class DynamoTenantStore(OneTenant):
