@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # The assertions of what test classes inherit say what differs, as those of a test file do.
 pytest.register_assert_rewrite("tests.support.crm.contract")
+pytest.register_assert_rewrite("tests.support.originate.contract")
 
 IN_CI = os.environ.get("CI", "").lower() == "true"
 

@@ -79,12 +79,14 @@ class Fault(NamedTuple):
         hangs: nothing is ever answered.
         truncated: the connection ends in good order after half of the body.
         drip_s: seconds between any two bytes of the body.
+        drops: the connection ends without an answer, though the request was carried out.
     """
 
     reply: Reply | None = None
     hangs: bool = False
     truncated: bool = False
     drip_s: float = 0.0
+    drops: bool = False
 
 
 def hang() -> Fault:
@@ -219,6 +221,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer, fault = fake.handle(Request(self.command, self.path, headers, body))
         if fault.hangs:
             fake.wait()
+        if fault.hangs or fault.drops:
             return
         self.send_response(answer.status)
         for name, text in answer.headers.items():

@@ -1,13 +1,16 @@
 """Ask a PBX to place a call, and say in our own words why it did not.
 
-A request that may have made a phone ring is never sent again. One that never left, and one that was
-refused for its access token, can't have: they are sent once more.
+A request that may have made a phone ring is never sent again, unless the PBX knows it the second
+time. One that never left, and one that was refused for its access token, can't have: they are sent
+once more.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import time
+from urllib.parse import quote
 
 from centralino.domain.crm_values import as_dict, as_text
 from centralino.domain.errors import PayloadError, RejectedError, UnavailableError
@@ -23,11 +26,15 @@ if TYPE_CHECKING:
     from centralino.ports.tokens import Token
     from centralino.ports.web import Answer, Web
 
-_BAD_REQUEST, _UNAUTHORIZED, _TOO_MANY = 400, 401, 429
+_BAD_REQUEST, _UNAUTHORIZED, _TOO_MANY, _NOBODY = 400, 401, 429, 503
+_WHO_ARE_YOU = {401, 403, 407}
 # As bearer tokens are (RFC 6750): they go into headers and URLs.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 _MAX_TOKEN = 8000
 _LONG = re.compile(r"[0-9]{6,}")
+# Longer than words are: a token, or what a secret looks like in base64 or percent-encoded.
+_OPAQUE = re.compile(r"[A-Za-z0-9+/=_.~%-]{20,}")
+_MARK = "***"
 _BASE = r"https?://[A-Za-z0-9.:\[\]-]{1,253}(/[A-Za-z0-9._~/-]{0,200})?"
 
 
@@ -40,8 +47,12 @@ def ask_pbx(  # noqa: PLR0913 - what a request is made of
     body: bytes = b"",
     ends: float,
     rings: bool = True,
+    dedupes: bool = False,
 ) -> Answer:
     """Send one request, once more if it was not sent, and return the answer, whatever its status.
+
+    Each has a connection of its own: one that was kept from before may be closed by the PBX at the
+    very moment it is used, and then nobody would know whether a phone rings.
 
     Args:
         web: what sends it.
@@ -52,23 +63,33 @@ def ask_pbx(  # noqa: PLR0913 - what a request is made of
         ends: when the time is over, as `time.monotonic` counts.
         rings: whether a phone rings for it; for a login no answer is `unreachable` and not
             `unknown`.
+        dedupes: whether the PBX does it only once, however often it is asked: then it is also sent
+            once more if it was sent and not answered.
 
     Raises:
         FailedCallError: `unreachable`, nobody took it; `unknown`, it was sent and not answered.
     """
+    sent = False
+    problem = "timeout"
     for last in (False, True):
         left_s = ends - time.monotonic()
         if left_s <= 0:
-            raise FailedCallError("unreachable", "timeout")
+            break
         try:
-            return web.send(method, url, headers=headers, body=body, timeout_s=left_s)
+            return web.send(
+                method,
+                url,
+                headers={"connection": "close", **(headers or {})},
+                body=body,
+                timeout_s=left_s,
+            )
         except UnavailableError as error:
-            if error.sent and rings:
-                raise FailedCallError("unknown", error.reason) from None
+            problem = error.reason
+            sent = sent or error.sent
             # What is forbidden, or has a wrong certificate, stays so.
-            if last or error.sent or isinstance(error, RejectedError):
-                raise FailedCallError("unreachable", error.reason) from None
-    raise AssertionError  # pragma: no cover - the last time either returns or raises
+            if last or (error.sent and not dedupes) or isinstance(error, RejectedError):
+                break
+    raise FailedCallError("unknown" if sent and rings else "unreachable", problem)
 
 
 def ask_logged_in(
@@ -122,15 +143,16 @@ def judge_status(answer: Answer, detail: str = "") -> Answer:
         detail: the PBX's own words; the status without them.
 
     Raises:
-        FailedCallError: `credentials` (401, 403), `refused` (any other 4xx, and 3xx), `unknown`
-            (5xx and 408: a gateway before the PBX says so of what the PBX may have taken).
+        FailedCallError: `credentials` (401, 403, 407), `unreachable` (503: nobody is there behind
+            the gateway), `refused` (any other 4xx, and 3xx), `unknown` (any other 5xx, and 408: a
+            gateway before the PBX says so of what the PBX may have taken).
     """
     try:
         return expect_success(answer)
-    except RejectedError as error:
-        reason = "credentials" if error.reason in {"credentials", "permissions"} else "refused"
+    except RejectedError:
+        reason = "credentials" if answer.status in _WHO_ARE_YOU else "refused"
     except UnavailableError:
-        reason = "refused" if answer.status == _TOO_MANY else "unknown"
+        reason = {_TOO_MANY: "refused", _NOBODY: "unreachable"}.get(answer.status, "unknown")
     raise FailedCallError(reason, detail or f"HTTP status {answer.status}") from None
 
 
@@ -171,20 +193,25 @@ def read_token(said: Mapping[str, Any]) -> str:
     raise FailedCallError("unreachable", "the login: the answer has no token")
 
 
-def words(link: PbxLink, *said: object) -> str:
+def words(link: PbxLink, *said: object, name: str = "") -> str:
     """Return a PBX's own words for logs and the audit trail.
 
-    Without our secrets, which some repeat, with long numbers masked, and in one short line.
+    Without our secrets, which some repeat, without what may be one in another spelling, with long
+    numbers masked, and in one short line.
 
     Args:
         link: has the secrets.
         said: texts and whole numbers; anything else is left out.
+        name: whom the call is to, which is no business of logs.
     """
     text = " ".join(filter(None, map(as_text, said)))
-    for secret in map(link.secret, link.secrets):
-        if secret:
-            text = text.replace(secret, "***")
-    return _LONG.sub(lambda digits: f"…{digits[0][-2:]}", text)
+    known = {name, *map(link.secret, link.secrets)} - {""}
+    for secret in sorted(known, key=len, reverse=True):
+        for spelling in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]):
+            text = text.replace(spelling, _MARK)
+    text = _LONG.sub(lambda digits: f"…{digits[0][-2:]}", _OPAQUE.sub(_MARK, text))
+    # Bidirectional controls and halves of surrogate pairs are nothing for a log.
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def check_settings(link: PbxLink, needs: Mapping[str, str], forms: Mapping[str, str]) -> None:
@@ -207,6 +234,18 @@ def check_settings(link: PbxLink, needs: Mapping[str, str], forms: Mapping[str, 
         form = {"base_url": _BASE, **forms}.get(key)
         if value and form and not re.fullmatch(form, value, re.ASCII):
             raise PayloadError(f"{place}.{key}", what)
+
+
+def refuse_settings(check: Callable[[], None]) -> None:
+    """Check settings before a call; they were checked when they were saved.
+
+    Raises:
+        FailedCallError: `refused`, one is missing or wrong.
+    """
+    try:
+        check()
+    except PayloadError as error:
+        raise FailedCallError("refused", str(error)) from None
 
 
 def _is_unauthorized(answer: Answer) -> bool:

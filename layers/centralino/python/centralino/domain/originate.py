@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from centralino.domain.errors import CentralinoError
 from centralino.domain.record import NamedTuple
 
@@ -24,6 +26,7 @@ REFUSALS = {
     "caller_id": "not one of the tenant's DIDs",
     "auto_answer": "only for the exten of the key itself",
     "exten": "no registered agent has that extension",
+    "pbx": "there is no PBX that places calls",
     "key": "this key places calls from its own extension only",
 }
 # What became of a call that a PBX was asked for:
@@ -38,18 +41,30 @@ FAILURES = ("busy", "unknown_exten", "credentials", "unreachable", "refused", "u
 STATES = ("requested", "unknown", "placed", "ringing", "answered", "ended", "failed", "refused")
 
 
+# What an order's parts are made of, whatever they are for.
+_FORMS = {
+    "call_id": r"[0-9A-Za-z]{22}",
+    "exten": r"[0-9]{1,20}",
+    "number": r"\+?[0-9]{1,20}",
+    "dial": r"\+?[0-9]{1,40}",
+    "caller_id": r"(\+?[0-9]{1,20})?",
+}
+
+
 class RefusedCallError(CentralinoError):
     """A call that is not placed; nothing was asked of a PBX.
 
     Args:
         reason: one of `REFUSALS`.
         hint: what would allow it, a sentence with the command; empty if nothing would.
+        retry_after_s: when the same call may be placed, seconds; 0 if waiting changes nothing.
     """
 
-    def __init__(self, reason: str, hint: str = "") -> None:
+    def __init__(self, reason: str, hint: str = "", retry_after_s: int = 0) -> None:
         super().__init__(f"{REFUSALS[reason]}. {hint}".strip())
         self.reason = reason
         self.hint = hint
+        self.retry_after_s = retry_after_s
 
 
 class FailedCallError(CentralinoError):
@@ -90,6 +105,19 @@ class Order(NamedTuple):
     name: str = ""
     auto_answer: bool = False
     timeout_s: int = 30
+
+
+def check_order(order: Order) -> None:
+    """Make sure that an order can be spelled: nothing else may reach a dial string.
+
+    Whoever makes orders checks them; this is for the day on which somebody doesn't.
+
+    Raises:
+        FailedCallError: `refused`, a part of it is more than digits, or longer than any number.
+    """
+    for name, form in _FORMS.items():
+        if not re.fullmatch(form, getattr(order, name)):
+            raise FailedCallError("refused", f"the order's {name} can't be spelled")
 
 
 class Placed(NamedTuple):
