@@ -38,6 +38,7 @@ _NAME_COLUMNS = 40
 _NAME_OCTETS = 80
 # With fewer digits a do-not-call block would be longer than any that can be saved.
 _MAX_BLOCK_DIGITS = 6
+_MIN_BLOCK = len("+290")
 # What people dial for an outside line where nobody wrote it down.
 _COMMON_PREFIXES = ("0", "9", "8")
 # As many last digits of the number that is dialled have to be in the text that was asked for.
@@ -81,7 +82,8 @@ def block_keys(number: str, settings: Settings) -> tuple[str, ...]:
     key = _number(number, settings)
     if not key:
         return ()
-    return (key, *(f"{key[:-size]}*" for size in range(1, _MAX_BLOCK_DIGITS + 1)))
+    ends = range(len(key) - 1, max(len(key) - _MAX_BLOCK_DIGITS, _MIN_BLOCK) - 1, -1)
+    return (key, *(f"{key[:end]}*" for end in ends))
 
 
 def check_call(asked: Asked, desk: Desk, settings: Settings, key: ApiKey, call_id: str) -> Order:
