@@ -68,10 +68,13 @@ load=res_timing_timerfd.so
 """
 # What placing calls over ARI needs beside it: over HTTP, and over a WebSocket that Asterisk opens.
 _ARI_MODULES = """
+load=codec_alaw.so
+load=codec_resample.so
 load=res_ari.so
 load=res_ari_applications.so
 load=res_ari_asterisk.so
 load=res_ari_channels.so
+load=res_ari_endpoints.so
 load=res_ari_events.so
 load=res_ari_model.so
 load=res_http_websocket.so

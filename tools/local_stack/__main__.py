@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local_stack.errors import LocalStackError
+from local_stack.gateway import SOCKET_STAGE
 from local_stack.samples import sample_commands
 from local_stack.stack import start
 from local_stack.toolchain import ROOT
@@ -77,7 +78,21 @@ def _welcome(stack: Stack, directory: Path, seconds: float) -> str:
         f"\nCentralino is at {stack.url} (started in {seconds:.1f} s).\n"
         f"Tenant {stack.tenant}; its keys are in {directory / 'demo.json'}. Try:\n\n"
         f"{calls}\n\n"
+        f"{_asterisk(stack)}\n\n"
         "Ctrl-C stops it; the data are kept."
+    )
+
+
+def _asterisk(stack: Stack) -> str:
+    """Say what an Asterisk on this machine needs; docs/asterisk-websocket.md has it all."""
+    return (
+        "An Asterisk 22.5 or later connects by WebSocket, with this in its websocket_client.conf\n"
+        "and the rest as in docs/asterisk-websocket.md:\n\n"
+        f"  uri = {stack.url.replace('http', 'ws', 1)}/{SOCKET_STAGE}\n"
+        "  protocols = ari\n"
+        "  username = main\n"
+        f"  password = {stack.keys['pbx']}\n"
+        "  tls_enabled = no"
     )
 
 

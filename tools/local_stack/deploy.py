@@ -52,6 +52,7 @@ class Deployment(NamedTuple):
 
     Attributes:
         api_id: of the HTTP API.
+        socket_api_id: of the WebSocket API.
         table: the name of the DynamoDB table.
         queue_url: the worker's queue.
         bucket: of large bodies and files.
@@ -59,6 +60,7 @@ class Deployment(NamedTuple):
     """
 
     api_id: str
+    socket_api_id: str
     table: str
     queue_url: str
     bucket: str
@@ -248,15 +250,16 @@ def _is_deployed(emulator: Emulator) -> bool:
 def _find(emulator: Emulator) -> Deployment:
     client = emulator.client("cloudformation")
     resources = client.describe_stack_resources(StackName=STACK_NAME)
-    by_type = {
-        resource["ResourceType"]: resource["PhysicalResourceId"]
+    made = {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
         for resource in resources["StackResources"]
     }
     (stack,) = client.describe_stacks(StackName=STACK_NAME)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     try:
         return Deployment(
-            by_type["AWS::ApiGatewayV2::Api"],
+            made["HttpApi"],
+            made["SocketApi"],
             outputs["TableName"],
             outputs["QueueUrl"],
             outputs["BucketName"],

@@ -30,6 +30,8 @@ START_LIMIT_S = 180.0
 POLL_INTERVAL_S = 0.05
 # Saving takes longer the more data there are.
 STOP_LIMIT_S = 120.0
+# The SDKs' variable of the API that sends on WebSockets, whose requests go to the gateway.
+CONNECTIONS = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 # Services that nobody asked for would open ports of their own.
 CLOSED = {"IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
 
@@ -87,12 +89,14 @@ class Emulator:
             self._process.wait()
 
 
-def start_emulator(directory: Path, lock: IO[str]) -> Emulator:
+def start_emulator(directory: Path, lock: IO[str], gateway_url: str) -> Emulator:
     """Start the emulator with its data in a folder.
 
     Args:
         directory: the stack's folder.
         lock: the stack's lock, which the emulator holds as well for as long as it runs.
+        gateway_url: where functions send on WebSockets.
+        gateway_url: where functions send on WebSockets.
 
     Raises:
         LocalStackError: it did not start.
@@ -109,7 +113,7 @@ def start_emulator(directory: Path, lock: IO[str]) -> Emulator:
         process = subprocess.Popen(
             [programs / "python", Path(__file__).with_name("emulator_main.py")],
             cwd=directory,
-            env=_environment(directory, scratch, port),
+            env=_environment(directory, scratch, port) | {CONNECTIONS: gateway_url},
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -9,6 +9,8 @@ import runpy
 import signal
 import sys
 import threading
+from importlib import import_module
+from pathlib import Path
 
 
 def stop_at_end_of_input() -> None:
@@ -17,6 +19,16 @@ def stop_at_end_of_input() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def complete_sockets() -> None:
+    """Add what the emulator's WebSocket APIs lack."""
+    added = runpy.run_path(str(Path(__file__).with_name("emulator_sockets.py")))
+    added["install"](
+        import_module("ministack.services.apigateway"),
+        import_module("ministack.core.lambda_runtime"),
+    )
+
+
 if __name__ == "__main__":
+    complete_sockets()
     threading.Thread(target=stop_at_end_of_input, daemon=True).start()
     runpy.run_module("ministack", run_name="__main__")

@@ -3,6 +3,10 @@
 It hands every request, byte for byte but for its address, to the API that the emulator made of
 template.yaml. There the routes are, and nowhere else.
 
+WebSockets, and what functions send on them, go to the other API, at the stage that it has in the
+template: ws://127.0.0.1:8080/ari, and http://127.0.0.1:8080/ari/@connections/... for the functions.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
+
 One method is different. The emulator answers every OPTIONS by itself, with 403 where the API has
 no CORS settings, and never asks the route. So each function that an OPTIONS route leads to gets a
 function URL, whose events are of the same format (2.0), and OPTIONS goes there.
@@ -29,6 +33,9 @@ HEAD_LIMIT = 10_240
 IDLE_LIMIT_S = 30.0
 BLOCK = 65_536
 TURNS = 8
+# Of the WebSocket API in template.yaml.
+SOCKET_STAGE = "ari"
+_UPGRADE = re.compile(rb"^Upgrade: *websocket\r$", re.MULTILINE | re.IGNORECASE)
 
 
 class PreflightRoute(NamedTuple):
@@ -65,9 +72,12 @@ def listen(port: int) -> socket.socket:
 class Gateway:
     """A gateway that is open; `stop` closes it."""
 
-    def __init__(self, listener: socket.socket, emulator: Emulator, api_id: str) -> None:
+    def __init__(
+        self, listener: socket.socket, emulator: Emulator, api_id: str, socket_api_id: str
+    ) -> None:
         self._emulator_port = emulator.port
         self._api = f"/_aws/execute-api/{api_id}/$default"
+        self._socket_api = f"/_aws/execute-api/{socket_api_id}"
         self._preflights = _preflight_routes(emulator, api_id)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -111,7 +121,8 @@ class Gateway:
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.TimeoutError):
             try:
                 head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), IDLE_LIMIT_S)
-                await self._forward(self._readdress(head), reader, writer)
+                way = self._join if _UPGRADE.search(head) else self._forward
+                await way(self._readdress(head), reader, writer)
             except asyncio.LimitOverrunError:
                 writer.write(_refusal("431 Request Header Fields Too Large"))
             except ValueError:
@@ -133,6 +144,24 @@ class Gateway:
             body.cancel()
             await asyncio.gather(body, return_exceptions=True)
 
+    async def _join(
+        self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Join a client and the emulator until one of them goes: so the other one notices."""
+        answers, requests = await asyncio.open_connection(HOST, self._emulator_port)
+        requests.write(head)
+        ways = [
+            asyncio.ensure_future(_copy(reader, requests)),
+            asyncio.ensure_future(_copy(answers, writer)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            requests.close()
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+
     def _readdress(self, head: bytes) -> bytes:
         """Return a request's head with the address of the API in the emulator.
 
@@ -146,6 +175,9 @@ class Gateway:
         if not target.startswith("/"):
             raise ValueError(target)
         prefix = self._api
+        upgrade = bool(_UPGRADE.search(head))
+        if upgrade or target.startswith(f"/{SOCKET_STAGE}/@connections/"):
+            prefix = self._socket_api
         if method == "OPTIONS":
             path = target.partition("?")[0]
             prefix = next(
@@ -161,7 +193,8 @@ class Gateway:
             for field in fields.split("\r\n")
             if field and not field.lower().startswith(("connection:", "keep-alive:"))
         ]
-        lines = [f"{method} {prefix}{target} {version}", *kept, "Connection: close", "", ""]
+        connection = f"Connection: {'Upgrade' if upgrade else 'close'}"
+        lines = [f"{method} {prefix}{target} {version}", *kept, connection, "", ""]
         return "\r\n".join(lines).encode("latin-1")
 
 

@@ -8,9 +8,9 @@ from typing import IO, TYPE_CHECKING
 
 from local_stack.demo import TENANT, load_demo
 from local_stack.deploy import deploy
-from local_stack.emulator import HOST, Emulator, start_emulator
+from local_stack.emulator import CONNECTIONS, HOST, Emulator, start_emulator
 from local_stack.errors import LocalStackError
-from local_stack.gateway import Gateway, listen
+from local_stack.gateway import SOCKET_STAGE, Gateway, listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,14 +97,14 @@ def start(
         listener = resources.enter_context(listen(port))
         lock = resources.enter_context(_occupy(directory))
         say("starting the AWS emulator")
-        emulator = start_emulator(directory, lock)
+        url = f"http://{HOST}:{listener.getsockname()[1]}"
+        emulator = start_emulator(directory, lock, url)
         resources.callback(emulator.stop)
         deployment = deploy(emulator, directory, parameters or {}, say)
-        gateway = Gateway(listener, emulator, deployment.api_id)
+        gateway = Gateway(listener, emulator, deployment.api_id, deployment.socket_api_id)
         resources.callback(gateway.stop)
-        url = f"http://{HOST}:{listener.getsockname()[1]}"
         demo = load_demo(emulator, deployment, directory / "demo.json", url, say)
-        _write_environment(directory / "aws.env", emulator, deployment)
+        _write_environment(directory / "aws.env", emulator, deployment, url)
         return Stack(url, demo, deployment.table, directory, emulator, resources.pop_all())
 
 
@@ -122,13 +122,15 @@ def _occupy(directory: Path) -> IO[str]:
     return lock
 
 
-def _write_environment(file: Path, emulator: Emulator, deployment: Deployment) -> None:
+def _write_environment(file: Path, emulator: Emulator, deployment: Deployment, url: str) -> None:
     """Write the variables that point AWS tools, and our command line, at the emulator."""
     variables = {
         **emulator.env(),
+        CONNECTIONS: url,
         "CENTRALINO_TABLE": deployment.table,
         "CENTRALINO_QUEUE_URL": deployment.queue_url,
         "CENTRALINO_BUCKET": deployment.bucket,
         "CENTRALINO_SECRETS": deployment.secrets,
+        "CENTRALINO_SOCKETS": f"https://{deployment.socket_api_id}.execute-api.local/{SOCKET_STAGE}",
     }
     file.write_text("".join(f"export {name}='{value}'\n" for name, value in variables.items()))
