@@ -8,7 +8,7 @@
 | `CENTRALINO_SECRETS` | where secrets are, see `adapters/secrets.py` | `/centralino/<stack>` |
 | `CENTRALINO_QUEUE_URL` | the worker's queue | none |
 | `CENTRALINO_SEARCH_FUNCTION` | what asks CRMs: name and alias, or ARN | none |
-| `CENTRALINO_SOCKETS` | the WebSocket API that PBXs connect to, with its stage: an https URL | none |
+| `CENTRALINO_SOCKETS` | the WebSocket API that PBXs connect to: https URL with its stage | none |
 | `CENTRALINO_LINK_FUNCTION` | what those connections lead to: name and alias, or ARN | none |
 | `CENTRALINO_BUCKET` | the bucket of large bodies and files | none |
 """
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from centralino.ports.lines import LineStore
     from centralino.ports.live_search import LiveSearch
     from centralino.ports.objects import Objects
+    from centralino.ports.once import Once
+    from centralino.ports.originate import Originator
     from centralino.ports.pbx import Pbx
     from centralino.ports.quality import QualityStore
     from centralino.ports.queue import Claims, Queue
@@ -61,6 +63,7 @@ PRECONNECT_S = 0.3
 MAX_TOKENS = 2_000
 # The text of every path that leads nowhere: which providers there are is nobody's business.
 NO_PROVIDER = "there is nothing at this path; webhooks go to /v1/crm/{provider}"
+NO_ORIGINATE = "no PBX of this name places calls; `centralino pbx list` shows those that do"
 NO_PBX = "there is nothing at this path; PBXs ask at /v1/lookup, /v1/route and /v1/pbx/{provider}/"
 
 
@@ -376,8 +379,8 @@ def crm_class(provider: str) -> type[Crm]:
     return adapter
 
 
-def _provider(kind: str, provider: str, absent: str) -> Any:  # noqa: ANN401 - a class of any port
-    """Return the class `Adapter` in the file of a provider; some PBXs only place calls."""
+def _provider(kind: str, provider: str, absent: str, name_of_class: str = "Adapter") -> Any:  # noqa: ANN401 - a class of any port
+    """Return a class in the file of a provider; some PBXs only place calls, others never do."""
     # Words that are a module's name and no path: what comes in a URL chooses a file here.
     if not (
         provider.islower()
@@ -390,7 +393,7 @@ def _provider(kind: str, provider: str, absent: str) -> Any:  # noqa: ANN401 - a
 
     name = f"centralino.adapters.{kind}.{provider}"
     try:
-        adapter = getattr(import_module(name), "Adapter", None)
+        adapter = getattr(import_module(name), name_of_class, None)
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
@@ -425,6 +428,57 @@ def crm(tenant: str, provider: str, country: str) -> Crm:
         web(stored.account),
         tokens(tenant, provider, origin_of(stored.account, known)),
     )
+
+
+def originator(tenant: str, provider: str) -> Originator:
+    """Build a tenant's PBX that places calls, as it is stored now.
+
+    Raises:
+        NotFoundError: there is no such provider, or the tenant is not connected to it.
+        UnavailableError: the PBX or its secrets can't be read.
+    """
+    from centralino.ports.lines import secrets_of  # noqa: PLC0415
+    from centralino.ports.originate import Means, PbxLink  # noqa: PLC0415
+    from centralino.ports.tokens import origin_of  # noqa: PLC0415
+
+    kind = originator_class(provider)
+    stored = line_store(tenant).get(provider)
+    if stored is None:
+        raise NotFoundError(f"{tenant} is not connected to {provider}")
+    name = secrets_of(provider)
+    known = secrets().read(tenant, name)
+    means = Means(
+        web(stored.account),
+        tokens(tenant, name, origin_of(stored.account, known)),
+        pbx_sockets(tenant) if kind.by_socket else None,
+    )
+    return kind(PbxLink(tenant, provider, stored.account, known), means)
+
+
+def originator_class(provider: str) -> type[Originator]:
+    """Return the class of a PBX that places calls: `Originate` in the file of that name.
+
+    Raises:
+        NotFoundError: there is no such provider.
+    """
+    found: type[Originator] = _provider("pbx", provider, NO_ORIGINATE, "Originate")
+    return found
+
+
+def once(tenant: str) -> Once:
+    """Build what does a tenant's requests to place calls once.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+    """
+    from centralino.adapters.idempotency import PowertoolsOnce  # noqa: PLC0415
+    from centralino.adapters.store.request_records import (  # noqa: PLC0415
+        RequestItems,
+        RequestRecords,
+    )
+
+    items = RequestItems(_dynamodb(), table_name(), tenant)
+    return PowertoolsOnce(lambda: RequestRecords(items), "originate")
 
 
 @lru_cache(maxsize=MAX_TOKENS)

@@ -5,10 +5,12 @@ The tree, to be mapped to HTTP in one place (`entry/http.py`)::
     CentralinoError
       + PayloadError            a field is not what it has to be
       |   + TooLargeError       the whole request is over a limit
+      |   + ReusedKeyError      an idempotency key that came with another body before
       + CredentialsError        no key, or one that is unknown, revoked, expired or from elsewhere
       + ForbiddenError          a good key that may not do this
       + NotFoundError           no such thing in this tenant (another tenant's counts as absent)
       + ConflictError           somebody else changed it first
+      |   + InProgressError     the same request is at work just now
       + TooManyError            too many requests in a short time
       + UnavailableError        a service behind us did not answer, or not in time
           + ThrottledError      it asked us to slow down
@@ -40,6 +42,13 @@ class TooLargeError(PayloadError):
     """The request is over a limit as a whole."""
 
 
+class ReusedKeyError(PayloadError):
+    """An idempotency key came with another body before: it isn't the same request."""
+
+    def __init__(self) -> None:
+        super().__init__("idempotency-key", "another key: this one came with another body before")
+
+
 class CredentialsError(CentralinoError):
     """No key, or one that is malformed, unknown, revoked, expired or used from elsewhere."""
 
@@ -54,6 +63,18 @@ class NotFoundError(CentralinoError):
 
 class ConflictError(CentralinoError):
     """Somebody else changed it first, or it exists already."""
+
+
+class InProgressError(ConflictError):
+    """The same request, by its idempotency key, is at work just now.
+
+    Args:
+        retry_after_s: when there may be an answer, in seconds.
+    """
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__("the same request is at work just now")
+        self.retry_after_s = retry_after_s
 
 
 class TooManyError(CentralinoError):

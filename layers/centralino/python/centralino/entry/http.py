@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 STATUS: dict[type[errors.CentralinoError], tuple[int, str]] = {
     errors.PayloadError: (400, "Bad request"),
     errors.TooLargeError: (413, "Too large"),
+    errors.ReusedKeyError: (422, "Another request"),
     errors.CredentialsError: (401, "Not authenticated"),
     errors.ForbiddenError: (403, "Not allowed"),
     errors.NotFoundError: (404, "Not found"),
     errors.ConflictError: (409, "Conflict"),
+    errors.InProgressError: (409, "In progress"),
     errors.TooManyError: (429, "Too many requests"),
     errors.UnavailableError: (503, "Unavailable"),
     errors.ThrottledError: (503, "Unavailable"),
@@ -67,7 +69,7 @@ def problem_of(error: errors.CentralinoError) -> tuple[int, dict[str, Any], dict
     if isinstance(error, errors.PayloadError):
         problem["field"] = error.field
         problem["expected"] = error.expected
-    elif isinstance(error, (errors.UnavailableError, errors.TooManyError)):
+    elif isinstance(error, (errors.UnavailableError, errors.TooManyError, errors.InProgressError)):
         headers["retry-after"] = str(max(1, round(error.retry_after_s)))
     elif isinstance(error, errors.CredentialsError):
         headers["www-authenticate"] = 'Bearer realm="centralino"'

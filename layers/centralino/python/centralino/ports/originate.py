@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
     from centralino.domain.originate import Order, Placed
+    from centralino.ports.sockets import Sockets
     from centralino.ports.tokens import TokenCache
     from centralino.ports.web import Web
 
@@ -50,10 +51,12 @@ class Means(NamedTuple):
     Attributes:
         web: sends requests over HTTPS.
         tokens: the access token that all containers share; None at a desk that has none.
+        sockets: the connections that the tenant's PBXs opened to us; None where there are none.
     """
 
     web: Web
     tokens: TokenCache | None = None
+    sockets: Sockets | None = None
 
 
 class Originator(ABC):
@@ -66,12 +69,14 @@ class Originator(ABC):
         setup: what a person does at the PBX, a short step each.
         dedupes: whether the PBX takes our `call_id` and refuses it the second time, so that an
             order whose fate is unknown may be sent again.
+        by_socket: whether it is asked by the connections that the tenant's PBXs opened to us.
     """
 
     slug: ClassVar[str]
     needs: ClassVar[Mapping[str, str]] = {}
     setup: ClassVar[tuple[str, ...]] = ()
     dedupes: ClassVar[bool] = False
+    by_socket: ClassVar[bool] = False
 
     def __init__(self, link: PbxLink, means: Means) -> None:
         self.link = link

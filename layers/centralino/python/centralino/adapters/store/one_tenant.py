@@ -78,6 +78,13 @@ class OneTenant:
         Raises:
             ThrottledError: others were at the items to the end.
         """
+        refused = self._refused(actions, timeout_s)
+        return tuple(reason.get("Code", "None") for reason in refused)
+
+    def _refused(
+        self, actions: Sequence[Mapping[str, Any]], timeout_s: float
+    ) -> Sequence[Mapping[str, Any]]:
+        """Send a transaction as `_transact` does, and return the reasons with what they carry."""
         # Not at the top: the receiver of webhooks, which never writes here, reads this module.
         import random  # noqa: PLC0415
         import secrets  # noqa: PLC0415
@@ -91,7 +98,8 @@ class OneTenant:
                 self._client.call("TransactWriteItems", payload, timeout_s=timeout_s)
             except AwsError as error:
                 if CONDITION_FAILED in error.reasons:
-                    return error.reasons
+                    reasons: Sequence[Mapping[str, Any]] = error.body["CancellationReasons"]
+                    return reasons
                 if not is_passing(error):
                     raise
                 self._pause(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter
