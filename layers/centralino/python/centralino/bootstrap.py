@@ -319,6 +319,16 @@ def link_again() -> Again | None:
     return LambdaFunction(function, env=dict(os.environ))
 
 
+def prepare_link() -> None:
+    """Do what every connection of a PBX needs while the container starts: it waits for the first.
+
+    A PBX gives its handshake a few seconds.
+    """
+    import centralino.adapters.store.sockets  # noqa: F401, PLC0415
+
+    _dynamodb().connect(PRECONNECT_S)
+
+
 def connection_list() -> ConnectionList:
     """Build the list of all tenants' connections, for the dispatcher."""
     from centralino.adapters.store.connections import DynamoConnectionList  # noqa: PLC0415

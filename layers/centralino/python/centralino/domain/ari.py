@@ -118,6 +118,26 @@ def channel_request(order: Order, setting: Callable[[str, str], str]) -> AriRequ
     return AriRequest("POST", "channels", query, body)
 
 
+def rest_frame(request: AriRequest, request_id: str) -> str:
+    """Return a request as it is sent over a WebSocket; the answer names the same id.
+
+    https://docs.asterisk.org/Configuration/Interfaces/Asterisk-REST-Interface-ARI/ARI-REST-over-WebSocket/
+    """
+    frame: dict[str, Any] = {
+        "type": "RESTRequest",
+        "transaction_id": request_id,
+        "request_id": request_id,
+        "method": request.method,
+        "uri": request.uri,
+    }
+    if request.query:
+        frame["query_strings"] = [{"name": name, "value": value} for name, value in request.query]
+    if request.body:
+        frame["content_type"] = "application/json"
+        frame["message_body"] = request.body
+    return json.dumps(frame, ensure_ascii=False)
+
+
 def endpoint_of(exten: str, setting: Callable[[str, str], str]) -> str:
     """Return what Asterisk calls an agent's phone by.
 
@@ -227,6 +247,13 @@ def message_of(answer: AriAnswer) -> str:
     body = _read(answer.body)
     said = body.get("message") or body.get("error") or ""
     return " ".join(said.split())[:150] if isinstance(said, str) else ""
+
+
+def version_of(answer: AriAnswer) -> str:
+    """Return the version in an answer to `asterisk/info`; `?` if it isn't there."""
+    system = _read(answer.body).get("system")
+    version = system.get("version") if isinstance(system, dict) else None
+    return version[:40] if isinstance(version, str) and version.isprintable() else "?"
 
 
 def _shown(order: Order) -> str:

@@ -22,8 +22,8 @@ from centralino.application.import_chunk import (
     read_manifest,
 )
 from centralino.domain.errors import NotFoundError, PayloadError, RejectedError, UnavailableError
+from centralino.entry.metrics import metrics_line
 from centralino.entry.observability import emit
-from centralino.entry.sync import metrics_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,7 +7,6 @@ dispatcher, `SyncDue`. Tenant and provider are properties of the line.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 import uuid
@@ -17,6 +16,7 @@ from centralino import bootstrap
 from centralino.application.dispatch_syncs import dispatch_syncs, sync_message
 from centralino.application.sync_crm import Part, sync_crm
 from centralino.domain.errors import NotFoundError
+from centralino.entry.metrics import metrics_line
 from centralino.entry.observability import emit
 
 if TYPE_CHECKING:
@@ -128,29 +128,6 @@ def dispatch(
     )
     emit(metrics_line(now_s, {"SyncDue": due}, message="dispatch"))
     return due
-
-
-def metrics_line(now_s: float, counts: Mapping[str, int], **properties: object) -> str:
-    """Build a line that is log and metrics at once.
-
-    Args:
-        now_s: seconds since 1970.
-        counts: metric -> count; those that are 0 are left out, but if all are.
-        properties: what else is known.
-    """
-    counts = {name: count for name, count in counts.items() if count}
-    head = {
-        "Timestamp": int(now_s * 1000),
-        "CloudWatchMetrics": [
-            {
-                "Namespace": bootstrap.metrics_namespace(),
-                "Dimensions": [[]],
-                "Metrics": [{"Name": name, "Unit": "Count"} for name in counts],
-            }
-        ],
-    }
-    aws = {"_aws": head} if counts else {}
-    return json.dumps({**aws, **properties, **counts})
 
 
 def _line(tenant: str, provider: str, part: Part, started: float, ended: float) -> str:
