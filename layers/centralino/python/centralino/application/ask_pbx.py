@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from base64 import b64encode
 from urllib.parse import quote
 
 from centralino.domain.crm_values import as_dict, as_text
@@ -171,6 +172,11 @@ def judge_login(answer: Answer) -> Answer:
     except UnavailableError:
         reason = "unreachable"
     raise FailedCallError(reason, f"the login: HTTP status {answer.status}")
+
+
+def basic(user: str, password: str) -> str:
+    """Return the header `Authorization` of Basic authentication (RFC 7617, in UTF-8)."""
+    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def read_object(answer: Answer) -> Mapping[str, Any]:
