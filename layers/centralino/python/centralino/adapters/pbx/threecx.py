@@ -20,11 +20,12 @@ from centralino.application.ask_pbx import (
     judge_status,
     read_object,
     read_token,
+    refuse_settings,
     words,
 )
 from centralino.domain.crm_values import as_dict, as_list, as_text
 from centralino.domain.errors import UnavailableError
-from centralino.domain.originate import FailedCallError, Placed
+from centralino.domain.originate import FailedCallError, Placed, check_order
 from centralino.domain.record import TYPE_CHECKING
 from centralino.ports.originate import Originator
 from centralino.ports.tokens import Token
@@ -94,6 +95,8 @@ class Originate(Originator):
 
     def originate(self, order: Order, *, timeout_s: float) -> Placed:
         """Place a call; see the port."""
+        check_order(order)
+        refuse_settings(self._check_settings)
         ends = time.monotonic() + timeout_s
         path = f"/callcontrol/{quote(order.exten, safe='')}"
         if device := self.link.setting("device"):
@@ -111,12 +114,15 @@ class Originate(Originator):
 
     def check(self, *, timeout_s: float) -> str:
         """Ask which extensions the client may control; see the port."""
-        check_settings(self.link, self.needs, {"device": r"[^\x00-\x1f\x7f]{1,100}"})
+        self._check_settings()
         answer = self._ask("GET", "/callcontrol", None, time.monotonic() + timeout_s)
         lines = _read_list(judge_login(answer))
         if not lines:
             raise FailedCallError("credentials", "the client controls no extension")
-        return f"API client {self.link.secret('client_id')}, {len(lines)} extensions"
+        return f"an API client with {len(lines)} extensions"
+
+    def _check_settings(self) -> None:
+        check_settings(self.link, self.needs, {"device": r"[^\x00-\x1f\x7f]{1,100}"})
 
     def _device(self, path: str, wanted: str, ends: float) -> str:
         """Return the id of the first device of an extension whose name has the wanted part."""

@@ -322,10 +322,16 @@ class Originate(Originator):
         """Place a call; see the port."""
         from time import monotonic  # noqa: PLC0415 - the file is on a call's way as well
 
-        from centralino.application.ask_pbx import read_object  # noqa: PLC0415
+        from centralino.application.ask_pbx import read_object, refuse_settings  # noqa: PLC0415
         from centralino.domain.crm_values import as_text  # noqa: PLC0415
-        from centralino.domain.originate import FailedCallError, Placed  # noqa: PLC0415
+        from centralino.domain.originate import (  # noqa: PLC0415
+            FailedCallError,
+            Placed,
+            check_order,
+        )
 
+        check_order(order)
+        refuse_settings(self._check_settings)
         agent = self._address(order.exten)
         if not agent:
             raise FailedCallError("unknown_exten", "neither in agents nor by agent_uri")
@@ -349,15 +355,10 @@ class Originate(Originator):
         """Read the latest call, which says whether the account lets us; see the port."""
         from time import monotonic  # noqa: PLC0415
 
-        from centralino.application.ask_pbx import (  # noqa: PLC0415
-            check_settings,
-            judge_login,
-            read_object,
-        )
+        from centralino.application.ask_pbx import judge_login, read_object  # noqa: PLC0415
         from centralino.domain.originate import FailedCallError  # noqa: PLC0415
 
-        check_settings(self.link, self.needs, _FORMS)
-        self._check_agents()
+        self._check_settings()
         answer = self._ask("GET", "Calls.json?PageSize=1", None, monotonic() + timeout_s)
         if answer.status == _NOT_FOUND:
             raise FailedCallError("credentials", "there is no such account")
@@ -365,9 +366,11 @@ class Originate(Originator):
             raise FailedCallError("unreachable", "the answer is none of its API")
         return f"account {self.link.setting('account_sid')}"
 
-    def _check_agents(self) -> None:
+    def _check_settings(self) -> None:
+        from centralino.application.ask_pbx import check_settings  # noqa: PLC0415
         from centralino.domain.errors import PayloadError  # noqa: PLC0415
 
+        check_settings(self.link, self.needs, _FORMS)
         agents = self._agents()
         if agents is None or not all(
             exten.isdecimal() and _is_address(address) for exten, address in agents.items()
@@ -429,11 +432,10 @@ class Originate(Originator):
         """Ask the API; only what has `fields` makes a phone ring."""
         from urllib.parse import quote, urlencode  # noqa: PLC0415
 
-        from centralino.application.ask_pbx import ask_pbx  # noqa: PLC0415
+        from centralino.application.ask_pbx import ask_pbx, basic  # noqa: PLC0415
 
         account = self.link.setting("account_sid")
         user = self.link.setting("api_key", account)
-        login = b64encode(f"{user}:{self.link.secret('auth_token')}".encode()).decode()
         base = self.link.setting("base_url", _API).rstrip("/")
         return ask_pbx(
             self.means.web,
@@ -441,7 +443,7 @@ class Originate(Originator):
             f"{base}/2010-04-01/Accounts/{quote(account, safe='')}/{path}",
             headers={
                 "accept": "application/json",
-                "authorization": f"Basic {login}",
+                "authorization": basic(user, self.link.secret("auth_token")),
                 "content-type": "application/x-www-form-urlencoded",
             },
             body=urlencode(fields).encode() if fields else b"",

@@ -20,10 +20,11 @@ from centralino.application.ask_pbx import (
     judge_status,
     read_object,
     read_token,
+    refuse_settings,
     words,
 )
 from centralino.domain.crm_values import as_text
-from centralino.domain.originate import FailedCallError, Placed
+from centralino.domain.originate import FailedCallError, Placed, check_order
 from centralino.domain.record import TYPE_CHECKING
 from centralino.ports.originate import Originator
 from centralino.ports.tokens import Token
@@ -96,6 +97,8 @@ class Originate(Originator):
 
     def originate(self, order: Order, *, timeout_s: float) -> Placed:
         """Place a call; see the port."""
+        check_order(order)
+        refuse_settings(self._check_settings)
         fields = {"caller": order.exten, "callee": order.dial}
         if permission := self.link.setting("dial_permission"):
             fields["dial_permission"] = permission
@@ -111,7 +114,7 @@ class Originate(Originator):
 
     def check(self, *, timeout_s: float) -> str:
         """Log in and ask which PBX it is; see the port."""
-        check_settings(self.link, self.needs, {"dial_permission": "[0-9]{1,20}"})
+        self._check_settings()
         said = self._ask("GET", "system/information", None, time.monotonic() + timeout_s)
         code = _code(said)
         if code is None:
@@ -120,6 +123,9 @@ class Originate(Originator):
         if code not in _KNOWS_US:
             raise FailedCallError(_LOGIN_FAILURES.get(code, "credentials"), self._words(said))
         return f"API client {self.link.secret('client_id')[:8]}…"
+
+    def _check_settings(self) -> None:
+        check_settings(self.link, self.needs, {"dial_permission": "[0-9]{1,20}"})
 
     def _ask(
         self, method: str, path: str, fields: Mapping[str, str] | None, ends: float
