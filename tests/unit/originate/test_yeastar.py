@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from centralino.adapters.pbx.yeastar import Originate
-from centralino.adapters.tokens import CLAIM_S
+from centralino.adapters.tokens import CLAIM_S, YOUNG_S
 from centralino.domain.errors import UnavailableError
 from centralino.domain.originate import FailedCallError, Placed
 from centralino.ports.originate import Means, PbxLink
@@ -18,7 +18,9 @@ from tests.support.originate.contract import OriginateContract
 from tests.support.originate.yeastar import FakeYeastar, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from centralino.ports.web import Answer
 
 CLIENT, SECRET = "UEnH9Dmv6uBJEXsYcag1trNfQThYXXXX", "ZLcXl63S9EtMnYoHUnjbVo6sA8CbXXXX"
 HTML = b"<html>502 Bad Gateway</html>"
@@ -219,6 +221,38 @@ def test_a_container_that_was_killed_while_it_logged_in_holds_the_others_up_for_
     assert not pbx.requests
     containers.let_pass(CLAIM_S)
     assert containers.originate(1) == "1650095575.872"
+
+
+def test_a_login_that_outlived_its_claim_costs_one_call_and_heals_by_itself(
+    pbx: FakeYeastar,
+) -> None:
+    containers = Containers(Originate, link(pbx), 2)
+
+    class SlowToHear(LoopbackWeb):
+        """Hears of its login only after the claim has lapsed and another container logged in."""
+
+        def send(
+            self,
+            method: str,
+            url: str,
+            *,
+            headers: Mapping[str, str] | None = None,
+            body: bytes = b"",
+            timeout_s: float | None = None,
+        ) -> Answer:
+            answer = super().send(method, url, headers=headers, body=body, timeout_s=timeout_s)
+            if url.endswith("get_token") and pbx.logins == 1:
+                containers.let_pass(CLAIM_S)
+                assert containers.originate(1) == "1650095575.872"
+            return answer
+
+    slow = containers.all[0]
+    slow.means = slow.means._replace(web=SlowToHear())
+    assert containers.originate() == "credentials"  # its token is dead, and was kept a moment ago
+    containers.let_pass(YOUNG_S)
+    assert containers.originate() == "1650095575.873"
+    assert containers.originate(1) == "1650095575.874"
+    assert (len(pbx.rung), pbx.logins) == (3, 3)
 
 
 def test_a_check_says_as_whom_we_are_known_and_rings_nobody(

@@ -292,7 +292,8 @@ class Originate(Originator):
 
     Twilio dials E.164 only, so the number is dialled as `+39…` whatever the dial rules say. It
     calls one number a second and lets the others wait. The agent sees the caller id, too: the name
-    can't be told, and no phone answers by itself. Both legs are paid for.
+    can't be told, and no phone answers by itself. Both legs are paid for, and a number in `agents`
+    is called as it is there: only administrators write it.
 
     There is no id of ours that Twilio would know again, so a request without an answer is
     `unknown`. That the agent is busy, or that the number can't be called (13224 to 13227), is known

@@ -74,7 +74,8 @@ class Originate(Originator):
     the tokens before it. It is renewed by its refresh token, or if that has ended, too, by a login.
 
     It can't be told the caller id, nor the name to show, nor how long to ring: the outbound route
-    and the extension decide. `auto_answer` works on phones that know it.
+    and the extension decide. `auto_answer` works on phones that know it. An agent's extension has
+    to be one at the PBX as well: it also calls outside numbers first, if it is asked to.
 
     Uncertain, not seen on a real PBX: whether an extension that does not exist is 60001 or 40002,
     and code 70087, known from other people's programs. That the agent's phone is busy or off is
