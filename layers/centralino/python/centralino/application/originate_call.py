@@ -38,7 +38,6 @@ SETTLE_S = 1.0
 # function may run, seconds.
 LOST_S = 30
 _MAX_DETAIL = 200
-_CONNECT = "`centralino pbx connect` connects one."
 
 
 class Wish(NamedTuple):
@@ -142,8 +141,6 @@ def originate_call(
             if earlier is not None:
                 return earlier
         order = check_call(asked, desk, settings, key, call_id)
-        slug = desk.options.pbx
-        originator = _originator(slug, ways)
     except RefusedCallError as error:
         ways.store.refuse(call._replace(state="refused", reason=error.reason))
         raise
@@ -153,11 +150,12 @@ def originate_call(
     call = call._replace(
         number=order.number,
         dial=order.dial,
-        provider=slug,
+        provider=desk.options.pbx,
         caller_id=order.caller_id,
         country=country_of(order.number) if order.number.startswith("+") else "",
         cost=desk.options.budget.cost_of(order.number),
     )
+    originator = _originator(call, ways)
     with _Timed(ways, "begin_ms"):
         begun = ways.store.begin(call, desk.options.budget, home=settings.line.country)
     if begun.spent:
@@ -199,15 +197,20 @@ def _primary(contact: Contact) -> str:
     return callable_[0].indexed
 
 
-def _originator(slug: str, ways: Ways) -> Originator:
+def _originator(call: PlacedCall, ways: Ways) -> Originator:
     """Build the tenant's PBX; before anything is counted, as it may be missing."""
-    if not slug:
-        raise RefusedCallError("pbx", _CONNECT)
     try:
         with _Timed(ways, "pbx_setup_ms"):
-            return ways.originator(slug)
+            if not call.provider:
+                raise NotFoundError("no PBX is chosen")
+            return ways.originator(call.provider)
     except (NotFoundError, PayloadError) as error:
-        raise RefusedCallError("pbx", _CONNECT) from error
+        ways.store.refuse(call._replace(state="refused", reason="pbx"))
+        raise RefusedCallError("pbx", "`centralino pbx connect` connects one.") from error
+    except UnavailableError as error:
+        detail = f"before it was asked: {error.reason}"
+        ways.store.refuse(call._replace(state="failed", reason="unreachable", detail=detail))
+        raise
 
 
 def _earlier(stored: PlacedCall, call: PlacedCall, ways: Ways, now_ms: int) -> Originated | None:
@@ -260,8 +263,8 @@ def _settle(call_id: str, outcome: Outcome, ways: Ways) -> str:
     """Write down what became of a call; that it can't be is no reason to say otherwise."""
     try:
         ways.store.settle(call_id, outcome, now_ms=int(ways.now() * 1000))
-    except UnavailableError as error:
-        return f"not settled: {error.reason}"
+    except Exception as error:  # noqa: BLE001 - whatever broke, the phone rings
+        return f"not settled: {getattr(error, 'reason', type(error).__name__)}"
     return ""
 
 
