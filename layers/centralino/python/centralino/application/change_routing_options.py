@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from centralino.application.check_pbx_options import check_pbx_options
+from centralino.application.compile_routing import COUNTRIES
 from centralino.application.compile_zone import compile_zone
 from centralino.application.edit_routing import edit_routing
 from centralino.domain.errors import PayloadError
@@ -59,6 +60,8 @@ def change_routing_options(  # noqa: PLR0913 - all that they are checked with
         PayloadError: naming the field, as `learning.days`.
         ConflictError: another edition is stored, or others changed routing again and again.
     """
+    if COUNTRIES in changes:
+        raise PayloadError(COUNTRIES, "no such option: the dialling options say what may be called")
 
     def edit(parts: RoutingParts) -> RoutingParts:
         options = _merged(parts.options, changes)
@@ -84,7 +87,7 @@ def _merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
 
 
 def _check(options: Mapping[str, Any], now_s: float) -> None:
-    unknown = sorted(set(options) - set(OPTIONS))
+    unknown = sorted(set(options) - {*OPTIONS, COUNTRIES})
     if unknown:
         raise PayloadError(unknown[0], f"one of {', '.join(OPTIONS)}")
     zone = options.get("time_zone", "")

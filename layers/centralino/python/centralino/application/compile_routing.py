@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from centralino.application.check_ways_out import check_ways_out
 from centralino.application.compile_nodes import compile_nodes
 from centralino.application.compile_rules import (
     DEFAULTS,
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # With what was written beside it, an item has at most 400 KB; every cold start reads it.
 MAX_BYTES = 180_000
+# The option that has the countries which the dialling options allow; only they change it.
+COUNTRIES = "countries"
 
 
 class CompiledRouting(NamedTuple):
@@ -82,6 +85,7 @@ def compile_routing(
         pbx=options.get("pbx") or {},
         keep_days=options.get("keep_days") or KEEP_DAYS,
     )
+    check_ways_out(routing, country, options.get(COUNTRIES) or ())
     size = len(json.dumps(write_routing(routing), ensure_ascii=False).encode())
     written = len(json.dumps([parts.nodes, parts.schedules, options], ensure_ascii=False).encode())
     if size > MAX_BYTES or written > MAX_BYTES:

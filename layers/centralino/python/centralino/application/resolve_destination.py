@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from centralino.domain.destination import ALONE, TYPES, Destination
+from centralino.domain.dial_guard import dear_kind
 from centralino.domain.errors import PayloadError
 from centralino.domain.number import index_number, is_valid
+from centralino.domain.originate import REFUSALS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +22,6 @@ EXPECTED = (
 _ID = re.compile(r"[0-9A-Za-z+_.-]{1,64}", re.ASCII)
 _OUTSIDE = re.compile(r"\+[1-9]\d{4,14}", re.ASCII)
 _EXTEN = re.compile(r"[\d*#]{1,20}", re.ASCII)
-# Satellites and other networks that a call to costs as much as to a premium number.
-_DEAR_CODES = ("870", "878", "881", "882", "883", "888", "979")
 
 
 def resolve_destination(text: str, names: Mapping[str, Destination], field: str) -> Destination:
@@ -55,11 +55,8 @@ def _outside(number: str, field: str) -> str:
     key = index_number(number, "")[0] if _OUTSIDE.fullmatch(number) else ""
     if not key or not is_valid(key):
         raise PayloadError(field, "external: and a number that exists, as external:+390244556677")
-    import phonenumbers  # noqa: PLC0415 - routing is rarely saved, and rarely leads outside
-
-    kinds = phonenumbers.PhoneNumberType
-    kind = phonenumbers.number_type(phonenumbers.parse(key))
-    dear = tuple(f"+{code}" for code in _DEAR_CODES)
-    if kind in {kinds.PREMIUM_RATE, kinds.SHARED_COST} or key.startswith(dear):
-        raise PayloadError(field, "a number that costs no extra: no premium, shared or satellite")
+    kind = dear_kind(key)
+    if kind:
+        expected = f"a number that costs no extra: this one is {REFUSALS[kind]}"
+        raise PayloadError(field, expected)
     return key

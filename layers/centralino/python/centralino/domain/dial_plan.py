@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from centralino.domain.dial_guard import is_emergency, rings_emergency
+from centralino.domain.dial_guard import dear_kind, is_emergency, rings_emergency
 from centralino.domain.dial_options import DialRule
 from centralino.domain.originate import RefusedCallError
 
@@ -53,8 +53,10 @@ def dial(number: str, rule: DialRule, home: str) -> str:
     dialled = rule.outside_prefix + outside
     if not _DIALLED.fullmatch(dialled) or heard(outside, rule, country) != number:
         raise RefusedCallError("changed", _HINT)
+    if rule.carrier_code and _is_another(outside, number, country):
+        raise RefusedCallError("changed", _HINT)
     for seen in (dialled, outside, dialled[len(lead) :]):
-        if is_emergency(seen) or any(rings_emergency(seen, place) for place in {country, home}):
+        if is_emergency(seen) or rings_emergency(seen, country):
             hint = "With the spelling plus or international it would not begin like one."
             raise RefusedCallError("emergency", hint if rule.spelling == "digits" else _HINT)
     return dialled
@@ -112,6 +114,21 @@ def heard(outside: str, rule: DialRule, country: str) -> str:
     except phonenumbers.NumberParseException:
         return ""
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _is_another(outside: str, number: str, country: str) -> bool:
+    """Tell whether an exchange that knows nothing of the carrier's code understands a number."""
+    import phonenumbers  # noqa: PLC0415 - a tenth of a second
+
+    try:
+        parsed = phonenumbers.parse(outside, country)
+    except phonenumbers.NumberParseException:
+        return False
+    understood = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    # Satellites count even if the number is one digit too long: exchanges don't wait for it.
+    return understood != number and (
+        phonenumbers.is_valid_number(parsed) or dear_kind(understood) not in {"", "invalid"}
+    )
 
 
 def usual_international_prefix(country: str) -> str:
