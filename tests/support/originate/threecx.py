@@ -11,13 +11,14 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from tests.support.crm import Reply, Request, reply
-from tests.support.originate import FakePbx, Rung
+from tests.support.originate import Rung
+from tests.support.originate.containers import TokenPbx
 
 _PLACE = re.compile(r"/callcontrol/([^/]+)/(?:devices/([^/]+)/)?(makecall|devices)")
 _DESTINATION = re.compile(r"\+?[0-9]{1,30}")
 
 
-class FakeThreeCx(FakePbx):
+class FakeThreeCx(TokenPbx):
     """A PBX.
 
     Attributes:

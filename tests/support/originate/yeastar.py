@@ -11,7 +11,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from tests.support.crm import Reply, Request, reply
-from tests.support.originate import FakePbx, Rung
+from tests.support.originate import Rung
+from tests.support.originate.containers import TokenPbx
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ API = "/openapi/v1.0/"
 _NUMBER = re.compile(r"\+?[0-9]{1,30}")
 
 
-class FakeYeastar(FakePbx):
+class FakeYeastar(TokenPbx):
     """A PBX.
 
     Attributes:
@@ -50,6 +51,7 @@ class FakeYeastar(FakePbx):
     def log_in_elsewhere(self) -> None:
         """Let another application log in with the same client."""
         self._give()
+        self.logins -= 1
 
     def expire(self) -> None:
         """End the access tokens, as after 30 minutes; the refresh tokens live on."""

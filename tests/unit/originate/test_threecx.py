@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from centralino.adapters.pbx.threecx import Originate
-from centralino.adapters.tokens import CLAIM_S
-from centralino.domain.errors import UnavailableError
 from centralino.domain.originate import FailedCallError, Placed
 from centralino.ports.originate import Means, PbxLink
 from tests.support.crm import LoopbackWeb, Reply, answering, failing, reply, truncated
-from tests.support.originate.containers import ORDER, TIMEOUT_S, Containers
+from tests.support.originate.containers import (
+    ORDER,
+    TIMEOUT_S,
+    Containers,
+    SharedTokenContract,
+    TokenPbx,
+)
 from tests.support.originate.contract import OriginateContract
 from tests.support.originate.threecx import FakeThreeCx, fail
 
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 CLIENT, SECRET = "crmclient", "Zq7-key-of-the-client-9"
 
 
-class TestThreeCx(OriginateContract):
+class TestThreeCx(OriginateContract, SharedTokenContract):
     originator = Originate
     secrets: ClassVar = {"client_id": CLIENT, "client_secret": SECRET}
     wrong = "client_secret"
@@ -50,8 +54,16 @@ class TestThreeCx(OriginateContract):
     bad_settings: ClassVar = {"account.device": ("a\r\nb", "x" * 200)}
     has_tokens = True
 
+    login = "/connect/token"
+
     def server(self) -> FakeThreeCx:
         return FakeThreeCx(CLIENT, SECRET)
+
+    def token_pbx(self) -> FakeThreeCx:
+        return self.server()
+
+    def link_to(self, pbx: TokenPbx) -> PbxLink:
+        return self.link(pbx.url)
 
 
 @pytest.fixture
@@ -160,78 +172,6 @@ def test_a_token_is_used_for_an_hour_whatever_expires_in_counts(pbx: FakeThreeCx
     containers.let_pass(100)
     assert containers.originate() == "14/7"
     assert pbx.logins == 2
-
-
-def test_a_token_that_was_ended_elsewhere_is_replaced_and_the_phone_rings_once(
-    pbx: FakeThreeCx,
-) -> None:
-    containers = Containers(Originate, link(pbx))
-    containers.originate()
-    containers.let_pass(60)
-    pbx.log_in_elsewhere()
-    assert containers.originate() == "13/6"
-    assert (len(pbx.rung), pbx.logins) == (2, 2)
-
-
-def test_who_fights_over_the_token_with_us_wins_and_no_phone_rings(pbx: FakeThreeCx) -> None:
-    containers = Containers(Originate, link(pbx))
-    containers.originate()
-    pbx.log_in_elsewhere()  # at once: a token of ours would end theirs, and theirs ours again
-    assert containers.originate() == "credentials"
-    assert (len(pbx.rung), pbx.logins) == (1, 1)
-
-
-def test_eight_containers_at_once_log_in_once(pbx: FakeThreeCx) -> None:
-    outcomes = Containers(Originate, link(pbx), 8).storm()
-    assert sorted(outcomes) == sorted(f"{12 + number}/{5 + number}" for number in range(8))
-    assert (len(pbx.rung), pbx.logins) == (8, 1)
-
-
-def test_eight_containers_whose_token_was_ended_elsewhere_log_in_once_more(
-    pbx: FakeThreeCx,
-) -> None:
-    containers = Containers(Originate, link(pbx), 8)
-    containers.storm()
-    containers.let_pass(60)
-    pbx.log_in_elsewhere()
-    outcomes = containers.storm()
-    assert sorted(outcomes) == sorted(f"{20 + number}/{13 + number}" for number in range(8))
-    assert (len(pbx.rung), pbx.logins) == (16, 2)
-
-
-def test_a_store_that_can_not_keep_the_token_costs_the_call_and_the_next_one_has_it(
-    pbx: FakeThreeCx,
-) -> None:
-    containers = Containers(Originate, link(pbx))
-    containers.store.failing = 3
-    assert containers.originate() == "unreachable"
-    assert not pbx.rung
-    assert containers.originate() == "12/5"
-    assert pbx.logins == 1
-
-
-def test_a_store_that_is_away_costs_the_call_and_no_login(
-    pbx: FakeThreeCx, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    containers = Containers(Originate, link(pbx))
-
-    def away(_until: float) -> int:
-        raise UnavailableError("timeout")
-
-    monkeypatch.setattr(containers.store, "claim", away)
-    assert containers.originate() == "unreachable"
-    assert not pbx.requests
-
-
-def test_a_container_that_was_killed_while_it_logged_in_holds_the_others_up_for_a_while(
-    pbx: FakeThreeCx,
-) -> None:
-    containers = Containers(Originate, link(pbx), 2)
-    assert containers.store.claim(containers.now() + CLAIM_S)
-    assert containers.originate(timeout_s=0.3) == "unreachable"
-    assert not pbx.requests
-    containers.let_pass(CLAIM_S)
-    assert containers.originate(1) == "12/5"
 
 
 def test_a_check_counts_the_extensions_that_the_client_controls(

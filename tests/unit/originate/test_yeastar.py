@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from centralino.adapters.pbx.yeastar import Originate
-from centralino.adapters.tokens import CLAIM_S, YOUNG_S
-from centralino.domain.errors import UnavailableError
 from centralino.domain.originate import FailedCallError, Placed
 from centralino.ports.originate import Means, PbxLink
 from tests.support.crm import LoopbackWeb, Reply, answering, failing, truncated
-from tests.support.originate.containers import ORDER, TIMEOUT_S, Containers
+from tests.support.originate.containers import (
+    ORDER,
+    TIMEOUT_S,
+    Containers,
+    SharedTokenContract,
+    TokenPbx,
+)
 from tests.support.originate.contract import OriginateContract
 from tests.support.originate.yeastar import FakeYeastar, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from centralino.ports.web import Answer
+    from collections.abc import Iterator
 
 CLIENT, SECRET = "UEnH9Dmv6uBJEXsYcag1trNfQThYXXXX", "ZLcXl63S9EtMnYoHUnjbVo6sA8CbXXXX"
 HTML = b"<html>502 Bad Gateway</html>"
@@ -45,7 +47,7 @@ CODES = {
 }
 
 
-class TestYeastar(OriginateContract):
+class TestYeastar(OriginateContract, SharedTokenContract):
     originator = Originate
     account: ClassVar = {"dial_permission": "22"}
     secrets: ClassVar = {"client_id": CLIENT, "client_secret": SECRET}
@@ -63,8 +65,16 @@ class TestYeastar(OriginateContract):
     bad_settings: ClassVar = {"account.dial_permission": ("22,23", "a", "2" * 30)}
     has_tokens = True
 
+    login = "/get_token"
+
     def server(self) -> FakeYeastar:
         return FakeYeastar(CLIENT, SECRET)
+
+    def token_pbx(self) -> FakeYeastar:
+        return self.server()
+
+    def link_to(self, pbx: TokenPbx) -> PbxLink:
+        return self.link(pbx.url)
 
 
 @pytest.fixture
@@ -168,91 +178,14 @@ def test_after_a_login_elsewhere_the_refresh_token_is_dead_too_and_we_log_in(
     containers.originate()
     containers.let_pass(60)
     pbx.log_in_elsewhere()
+    pbx.requests.clear()
     assert containers.originate() == "1650095575.873"
-    assert (len(pbx.rung), pbx.logins, pbx.refreshes) == (2, 3, 0)
-
-
-def test_who_fights_over_the_token_with_us_wins_and_no_phone_rings(pbx: FakeYeastar) -> None:
-    containers = Containers(Originate, link(pbx))
-    containers.originate()
-    pbx.log_in_elsewhere()  # at once: a token of ours would end theirs, and theirs ours again
-    assert containers.originate() == "credentials"
-    assert (len(pbx.rung), pbx.logins) == (1, 2)
-
-
-def test_eight_containers_at_once_log_in_once(pbx: FakeYeastar) -> None:
-    containers = Containers(Originate, link(pbx), 8)
-    outcomes = containers.storm()
-    assert sorted(outcomes) == [f"1650095575.{872 + number}" for number in range(8)]
-    assert (len(pbx.rung), pbx.logins, pbx.refreshes) == (8, 1, 0)
-
-
-def test_eight_containers_whose_token_was_ended_elsewhere_log_in_once_more(
-    pbx: FakeYeastar,
-) -> None:
-    containers = Containers(Originate, link(pbx), 8)
-    containers.storm()
-    containers.let_pass(60)
-    pbx.log_in_elsewhere()
-    outcomes = containers.storm()
-    assert sorted(outcomes) == [f"1650095575.{880 + number}" for number in range(8)]
-    assert (len(pbx.rung), pbx.logins) == (16, 3)  # the first, the other one's and one more
-
-
-def test_a_store_that_is_away_costs_the_call_and_no_login(
-    pbx: FakeYeastar, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    containers = Containers(Originate, link(pbx))
-
-    def away(_until: float) -> int:
-        raise UnavailableError("timeout")
-
-    monkeypatch.setattr(containers.store, "claim", away)
-    assert containers.originate() == "unreachable"
-    assert not pbx.requests
-
-
-def test_a_container_that_was_killed_while_it_logged_in_holds_the_others_up_for_a_while(
-    pbx: FakeYeastar,
-) -> None:
-    containers = Containers(Originate, link(pbx), 2)
-    assert containers.store.claim(containers.now() + CLAIM_S)
-    assert containers.originate(timeout_s=0.3) == "unreachable"
-    assert not pbx.requests
-    containers.let_pass(CLAIM_S)
-    assert containers.originate(1) == "1650095575.872"
-
-
-def test_a_login_that_outlived_its_claim_costs_one_call_and_heals_by_itself(
-    pbx: FakeYeastar,
-) -> None:
-    containers = Containers(Originate, link(pbx), 2)
-
-    class SlowToHear(LoopbackWeb):
-        """Hears of its login only after the claim has lapsed and another container logged in."""
-
-        def send(
-            self,
-            method: str,
-            url: str,
-            *,
-            headers: Mapping[str, str] | None = None,
-            body: bytes = b"",
-            timeout_s: float | None = None,
-        ) -> Answer:
-            answer = super().send(method, url, headers=headers, body=body, timeout_s=timeout_s)
-            if url.endswith("get_token") and pbx.logins == 1:
-                containers.let_pass(CLAIM_S)
-                assert containers.originate(1) == "1650095575.872"
-            return answer
-
-    slow = containers.all[0]
-    slow.means = slow.means._replace(web=SlowToHear())
-    assert containers.originate() == "credentials"  # its token is dead, and was kept a moment ago
-    containers.let_pass(YOUNG_S)
-    assert containers.originate() == "1650095575.873"
-    assert containers.originate(1) == "1650095575.874"
-    assert (len(pbx.rung), pbx.logins) == (3, 3)
+    assert [request.path.rpartition("/")[2] for request in pbx.requests] == [
+        "dial",
+        "refresh_token",
+        "get_token",
+        "dial",
+    ]
 
 
 def test_a_check_says_as_whom_we_are_known_and_rings_nobody(
