@@ -204,13 +204,20 @@ def test_a_key_of_another_role_is_refused(phone: Phone) -> None:
 def test_a_page_may_ask_only_from_the_tenant_s_own_origins(phone: Phone) -> None:
     phone.edit(origins=("https://crm.acme.example",))
 
-    def status(origin: str) -> tuple[int, str | None]:
-        headers = {"x-api-key": PBX, "origin": origin}
+    def status(origin: str, host: str = "centralino.example") -> tuple[int, str | None]:
+        headers = {"x-api-key": PBX, "origin": origin, "host": host}
         given = phone.send(http_event({"number": MILAN}, headers=headers))
         return given["statusCode"], given["headers"].get("access-control-allow-origin")
 
     assert status("https://crm.acme.example") == (200, "https://crm.acme.example")
     assert status("https://evil.example") == (403, None)
+    # Our own page /dial, and a browser extension: no other page can send their origins.
+    assert status("https://centralino.example") == (200, "https://centralino.example")
+    assert status("chrome-extension://abcdef") == (200, "chrome-extension://abcdef")
+    assert status("https://chrome-extension://abcdef") == (403, None)
+    assert status("null") == (403, None)
+    assert status("file://centralino.example") == (403, None)
+    assert status("https://", host="") == (403, None)
 
 
 def test_a_revoked_key_is_refused_once_the_memory_of_it_is_old(phone: Phone) -> None:

@@ -15,7 +15,7 @@ from centralino.domain.keys import URL_ROLES, hash_key, tenant_of
 from centralino.domain.record import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from centralino.domain.keys import ApiKey
     from centralino.domain.routing import Routing
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # A container may serve thousands of tenants; what it remembers has an end.
 MAX_REMEMBERED = 2_000
+# What the origins of browser extensions begin with.
+EXTENSIONS = ("chrome-extension://", "moz-extension://", "safari-web-extension://")
 
 
 class Admitted(NamedTuple):
@@ -247,10 +249,21 @@ class Visit:
         if key.role not in self._roles:
             raise ForbiddenError(f"a key of role {key.role} may not do this")
         origin = self._request.headers.get("origin", "")
-        if origin and origin not in admitted.settings.origins:
+        if origin and not _may_ask(origin, admitted.settings.origins, self._request.headers):
             raise ForbiddenError("this web origin is not among the tenant's")
         self.settings, self.key, self.routing = admitted.settings, key, admitted.routing
         self.settled = settled
+
+
+def _may_ask(origin: str, allowed: Collection[str], headers: Mapping[str, str]) -> bool:
+    """Say whether a page may send requests: the tenant's, our own `/dial`, a browser extension.
+
+    No web page can send an extension's origin, and an extension's key is one that its user gave it.
+    """
+    if origin in allowed or origin.startswith(EXTENSIONS):
+        return True
+    scheme, _, host = origin.partition("://")
+    return scheme in {"https", "http"} and bool(host) and host == headers.get("host")
 
 
 def _basic_password(value: str) -> str:
