@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from centralino import bootstrap
 from centralino.adapters.pbx.twilio import Adapter
 from centralino.adapters.secrets import open_secrets
 from tests.support.command_line import CommandLine
@@ -30,9 +31,9 @@ def kept(line: CommandLine) -> Any:  # noqa: ANN401 - JSON
     return json.loads((line.folder / "secrets.json").read_text())["acme/crm/pbx-twilio"]
 
 
-def test_every_pbx_is_listed_with_what_it_signs_with(line: CommandLine) -> None:
+def test_every_pbx_that_asks_is_listed_with_what_it_signs_with(line: CommandLine) -> None:
     told = line.done("pbx", "list", "--json").json
-    assert {one["pbx"]: one["secrets"] for one in told} == {
+    assert {one["pbx"]: one["secrets"] for one in told if one["asks"]} == {
         "asterisk": [],
         "centralino": [],
         "freeswitch": [],
@@ -43,6 +44,23 @@ def test_every_pbx_is_listed_with_what_it_signs_with(line: CommandLine) -> None:
         "twilio": ["auth_token"],
     }
     assert "webhook_secret" in line.done("pbx", "list").out
+
+
+def test_the_pbxs_that_place_calls_are_those_with_a_class_for_it(line: CommandLine) -> None:
+    placing = {one["pbx"] for one in line.done("pbx", "list", "--json").json if one["places_calls"]}
+    assert placing == {
+        "asterisk",
+        "asterisk_ws",
+        "freeswitch",
+        "fusionpbx",
+        "generic",
+        "omnileads",
+        "threecx",
+        "twilio",
+        "yeastar",
+    }
+    for name in placing:
+        assert bootstrap.originator_class(name).slug == name
 
 
 def test_the_options_of_a_pbx_are_told(line: CommandLine) -> None:

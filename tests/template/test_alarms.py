@@ -26,7 +26,7 @@ def _watched(stack: Stack) -> set[tuple[str, str, str]]:
             if "MetricStat" in metric
         ] or [properties]
         for metric in metrics:
-            about = [dimension["Value"] for dimension in metric["Dimensions"]]
+            about = [dimension["Value"] for dimension in metric.get("Dimensions", [])] or [""]
             found.add((_name(metric["Namespace"]), metric["MetricName"], _name(about[-1])))
     return found
 
@@ -49,6 +49,8 @@ def test_an_alarm_rings_for_whatever_keeps_a_name_from_a_phone(stack: Stack) -> 
         (METRICS, "Originates", "failed"),
         (METRICS, "Originates", "refused"),
         (METRICS, "Originates", "error"),
+        (METRICS, "SocketFramesLost", ""),
+        (METRICS, "SocketFramesTooLarge", ""),
         ("AWS/Lambda", "Errors", "${OriginateFunction}:live"),
         ("AWS/Lambda", "Errors", "${AuthorizePbxFunction}:live"),
         ("AWS/Lambda", "Errors", "${LinkPbxFunction}:live"),

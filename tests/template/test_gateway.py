@@ -176,7 +176,7 @@ def test_every_other_permission_is_the_gateways_to_call_an_alias(stack: Stack) -
 
 
 def test_a_function_ends_before_the_gateway_gives_up_on_it(stack: Stack) -> None:
-    for integration in stack.of_type("AWS::ApiGatewayV2::Integration").values():
+    for integration in _of_api(stack, "Integration"):
         properties = integration["Properties"]
         alias = _alias(stack, properties["IntegrationUri"])
         function = stack.properties(alias)["FunctionName"]["Ref"]

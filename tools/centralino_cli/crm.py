@@ -1,14 +1,9 @@
 """`crm connect|status|sync|disconnect`: a tenant's CRMs, with an operator's AWS credentials."""
 
 # Typer reads the annotations at run time.
-import json
 import pkgutil
-import sys
-import threading
 import time
 import uuid
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
@@ -16,13 +11,10 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from centralino.adapters import crm as providers
-from centralino.adapters.secret_keeper import TokenPlace, open_keeper
 from centralino.adapters.store.connections import DynamoConnectionStore
 from centralino.adapters.store.contacts import DynamoContactStore
 from centralino.adapters.store.sender import Sender
 from centralino.adapters.store.tenants import DynamoTenantStore
-from centralino.adapters.store.token_claims import DynamoTokenClaims
-from centralino.adapters.tokens import SharedPlace, SharedTokens
 from centralino.application.connect_crm import Connected, connect_crm
 from centralino.application.create_key import create_key
 from centralino.application.crm_status import CrmStatus, crm_status
@@ -32,8 +24,14 @@ from centralino.domain.errors import NotFoundError, RejectedError, UnavailableEr
 from centralino.domain.settings import Line
 from centralino.ports.connections import SyncState
 from centralino.ports.crm import Connection, Crm
-from centralino.ports.secrets import SecretKeeper
-from centralino.ports.tokens import origin_of
+from centralino_cli.connecting import (
+    ask_for,
+    find_keeper,
+    find_table,
+    given_secrets,
+    given_settings,
+    shared_tokens,
+)
 from centralino_cli.desk import USAGE, CommandError, Desk, find_desk, on_terminal, say
 from centralino_cli.options import AsJson, Secrets, Table, Tenant, Url
 from centralino_cli.show import print_fields, print_json, print_line, print_table
@@ -109,10 +107,11 @@ def connect(  # noqa: PLR0913, PLR0917 - options
     office = _office(desk, table, tenant)
     keeper = find_keeper(desk, place)
     before = office.links.get(provider)
-    account = {**(before.account if before else {}), **_settings(settings or [])}
-    given = _secrets(secrets)
+    account = {**(before.account if before else {}), **given_settings(settings)}
+    given = given_secrets(secrets)
     known = keeper.read(office.tenant, provider) if before else {}
-    _ask_for(kind, account, given, {**known, **given})
+    both = {**known, **given}
+    ask_for(kind.needs, account, given, both, spares=lambda name: kind.spares(name, both))
     try:
         made = connect_crm(
             office.links,
@@ -241,35 +240,19 @@ def known_crms() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(providers.__path__))
 
 
-def find_keeper(desk: Desk, place: str) -> SecretKeeper:
-    """Find where secrets are kept: the option, else the environment's.
-
-    Raises:
-        CommandError: nothing says where.
-    """
-    return open_keeper(_secret_place(desk, place), desk.aws)
-
-
-def _secret_place(desk: Desk, place: str) -> str:
-    place = place or desk.env.get("CENTRALINO_SECRETS", "")
-    if not place:
-        raise CommandError(
-            "--secret-store or CENTRALINO_SECRETS: expected where secrets are, as "
-            "/centralino/NAME-OF-THE-STACK",
-            USAGE,
-        )
-    return place
-
-
 def _crm(office: Office, kind: type[Crm], connection: Connection, place: str) -> Crm:
     """Build a connection; its access token is the one that the functions use."""
-    desk, tenant, provider = office.desk, office.tenant, connection.provider
-    kept = TokenPlace(_secret_place(desk, place), desk.aws, tenant, provider)
-    claims = DynamoTokenClaims(office.client, office.table, tenant, now=desk.now, pause=desk.sleep)
-    shared = SharedPlace(kept, claims, provider, threading.Lock())
-    origin = origin_of(connection.account, connection.secrets)
-    tokens = SharedTokens(shared, origin, now=desk.now, pause=desk.sleep)
-    return kind(connection, desk.web(connection), tokens)
+    known = (connection.account, connection.secrets)
+    tokens = shared_tokens(
+        office.desk,
+        office.client,
+        office.table,
+        place,
+        office.tenant,
+        connection.provider,
+        *known,
+    )
+    return kind(connection, office.desk.web(connection.account), tokens)
 
 
 def _office(desk: Desk, table: str, tenant: str) -> Office:
@@ -278,9 +261,7 @@ def _office(desk: Desk, table: str, tenant: str) -> Office:
     Raises:
         CommandError: something isn't said.
     """
-    name = desk.table(table)
-    if not name:
-        raise CommandError("--table or CENTRALINO_TABLE: expected the DynamoDB table's name", USAGE)
+    name = find_table(desk, table)
     tenant = desk.tenant(tenant)
     client = desk.client()
     return Office(
@@ -299,51 +280,6 @@ def _kind(desk: Desk, provider: str) -> type[Crm]:
         return desk.crm_class(provider)
     except NotFoundError:
         raise CommandError(f"CRM: expected one of {', '.join(known_crms())}", USAGE) from None
-
-
-def _settings(given: list[str]) -> dict[str, str]:
-    account: dict[str, str] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise CommandError("--set: expected NAME=VALUE, as base_url=https://…", USAGE)
-        account[name] = value.strip()
-    return account
-
-
-def _secrets(place: str) -> dict[str, object]:
-    if not place:
-        return {}
-    try:
-        text = sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8-sig")
-        value = json.loads(text)
-    except OSError as error:
-        raise CommandError(f"--secrets: {error.strerror}: {place}", USAGE) from error
-    except ValueError:
-        value = None  # its text is a secret, so not even a part of it is told
-    if not isinstance(value, dict):
-        raise CommandError('--secrets: expected a JSON object, as {"api_key": "…"}', USAGE)
-    return value
-
-
-def _ask_for(
-    kind: type[Crm],
-    account: dict[str, str],
-    given: dict[str, object],
-    secrets: Mapping[str, object],
-) -> None:
-    """Ask a person for what is missing; without one, connecting says what it is."""
-    if not sys.stdin.isatty():
-        return
-    for name, meaning in kind.needs.items():
-        part, _, field = name.partition(".")
-        if part == "account" and not name.endswith("?") and not account.get(field):
-            account[field] = typer.prompt(f"{field} ({meaning})", err=True)
-        if kind.spares(name, secrets):
-            continue
-        if part == "secrets" and not name.endswith("?") and not secrets.get(field):
-            answer = typer.prompt(f"{field} ({meaning})", hide_input=True, err=True)
-            given[field] = [answer] if field == "webhook_secrets" else answer
 
 
 def _webhook_url(office: Office, provider: str, url: str, *, new_key: bool) -> str:

@@ -6,7 +6,8 @@
 | `CENTRALINO_KEY` | the API key; it names the tenant |
 | `CENTRALINO_TABLE` | the DynamoDB table's name, for what goes straight to it |
 | `CENTRALINO_TENANT` | the tenant, for what goes straight to the table |
-| `CENTRALINO_SECRETS` | where secrets of CRMs are, as `/centralino/prod`, for `crm` |
+| `CENTRALINO_SECRETS` | where secrets are, as `/centralino/prod`, for `crm` and `pbx` |
+| `CENTRALINO_SOCKETS` | the WebSocket API that PBXs connect to (output `SocketUrl`), for `pbx` |
 | `CENTRALINO_BUCKET` | the stack's bucket, for imports through S3 |
 | `CENTRALINO_QUEUE_URL` | the worker's queue, for the same |
 | `AWS_*` | region and credentials, as for any tool of AWS |
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from functools import partial
@@ -27,7 +29,7 @@ import typer
 from centralino import bootstrap
 from centralino.adapters.aws import Client
 from centralino.adapters.objects import S3Objects
-from centralino.adapters.web import HttpWeb, Reach
+from centralino.adapters.sockets import GatewaySockets
 from centralino_cli.aws import SessionEnvironment, boto3_session
 from centralino_cli.service import Service
 
@@ -37,8 +39,10 @@ if TYPE_CHECKING:
     import httpx
 
     from centralino.adapters.store.sender import Sender
-    from centralino.ports.crm import Connection, Crm
+    from centralino.ports.crm import Crm
     from centralino.ports.objects import Objects
+    from centralino.ports.originate import Originator
+    from centralino.ports.sockets import SocketGateway
     from centralino.ports.web import Web
     from centralino_cli.aws import Session
 
@@ -68,6 +72,10 @@ class Access(NamedTuple):
     note: str = ""
 
 
+def _sockets(url: str, env: Mapping[str, str]) -> SocketGateway:
+    return GatewaySockets(url, env=env)
+
+
 class Desk:
     """What the commands find around them; a test makes its own.
 
@@ -78,8 +86,11 @@ class Desk:
         dynamodb: builds a client of DynamoDB from an environment; one for each thread.
         session: finds AWS credentials where the environment holds none.
         aws: builds a client of another service of AWS from its name and an environment.
-        web: builds what asks a CRM.
+        web: builds what asks a CRM or a PBX, from what is no secret of the connection.
+        sockets: builds what sends through the connections that PBXs opened, from the API's URL
+            and an environment.
         crm_class: returns a CRM provider's class by its name.
+        originator_class: returns the class of a PBX that places calls by its name.
         objects: opens a bucket by its name.
         now: the time, seconds since 1970.
         sleep: waits some seconds.
@@ -94,8 +105,10 @@ class Desk:
         dynamodb: Callable[[Mapping[str, str]], Sender] | None = None,
         session: Callable[[], Session] = boto3_session,
         aws: Callable[[str, Mapping[str, str]], Sender] | None = None,
-        web: Callable[[Connection], Web] | None = None,
+        web: Callable[[Mapping[str, str]], Web] = bootstrap.web,
+        sockets: Callable[[str, Mapping[str, str]], SocketGateway] = _sockets,
         crm_class: Callable[[str], type[Crm]] = bootstrap.crm_class,
+        originator_class: Callable[[str], type[Originator]] = bootstrap.originator_class,
         objects: Callable[[str], Objects] = S3Objects,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -104,8 +117,10 @@ class Desk:
         self.folder = folder or Path.cwd()
         self.transport = transport
         self.dynamodb = dynamodb or _client
-        self.web = web or _web
+        self.web = web
         self.crm_class = crm_class
+        self.originator_class = originator_class
+        self._sockets = sockets
         self.objects = objects
         self.now = now
         self.sleep = sleep
@@ -167,6 +182,16 @@ class Desk:
         """
         return self._aws(service, self._credentials())
 
+    def sockets(self) -> SocketGateway | None:
+        """Build what sends through the connections that PBXs opened to us; None if there is none.
+
+        Raises:
+            PayloadError: there are no credentials, no region, or that is no URL.
+        """
+        # PBXs know it by wss://, as the stack's output has it; we send by https://.
+        url = re.sub("^ws", "http", self.env.get("CENTRALINO_SOCKETS", ""))
+        return self._sockets(url, self._credentials()) if url else None
+
     def table(self, table: str = "") -> str:
         """Return the table's name: the option, else the environment's."""
         return table or self.env.get("CENTRALINO_TABLE", "")
@@ -207,10 +232,6 @@ def _client(env: Mapping[str, str]) -> Client:
 
 def _aws_client(service: str, env: Mapping[str, str]) -> Client:
     return Client(service, env=env)
-
-
-def _web(connection: Connection) -> HttpWeb:
-    return HttpWeb(Reach(private=connection.account.get("allow_private") == "true"))
 
 
 say: Callable[[str], None] = partial(typer.echo, file=None, err=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from centralino.application.signing_secret import NOTICES, renew_signing_secret
-from centralino_cli.crm import find_keeper
+from centralino_cli.connecting import find_keeper
 from centralino_cli.desk import find_desk, say
 from centralino_cli.options import AsJson, Key, Secrets, Tenant, Url
 from centralino_cli.service import path_of

@@ -8,7 +8,7 @@ from centralino.application.registration_secret import (
     renew_registration_secret,
 )
 from centralino.domain.errors import NotFoundError
-from centralino_cli.crm import find_keeper
+from centralino_cli.connecting import find_keeper
 from centralino_cli.desk import find_desk, say
 from centralino_cli.options import Secrets, Tenant
 from centralino_cli.show import print_line

@@ -16,7 +16,8 @@ from centralino.application.erase_tenant import erase_tenant
 from centralino.application.signing_secret import PLACES
 from centralino.domain.settings import CLI_FORMATS, Line, Settings
 from centralino.ports.tokens import token_of
-from centralino_cli.crm import find_keeper, known_crms
+from centralino_cli.connecting import find_keeper
+from centralino_cli.crm import known_crms
 from centralino_cli.desk import USAGE, CommandError, Desk, find_desk, say
 from centralino_cli.options import AsJson, Bucket, Secrets, Table
 from centralino_cli.show import print_json, print_line

@@ -7,7 +7,8 @@ import secrets as randomness
 from typing import TYPE_CHECKING, NamedTuple
 
 from centralino.application.ask_crm import ask_crm
-from centralino.domain.errors import NotFoundError, PayloadError
+from centralino.application.check_needs import check_needs
+from centralino.domain.errors import NotFoundError
 from centralino.ports.crm import Connection
 
 if TYPE_CHECKING:
@@ -80,7 +81,13 @@ def connect_crm(  # noqa: PLR0913, PLR0917 - what a connection is made of
     if not kept.get("webhook_secrets") and not _needs(kind, "secrets.webhook_secrets"):
         made_up = new_webhook_secret()
         kept["webhook_secrets"] = [made_up]
-    _check(kind, account, kept)
+    check_needs(
+        kind.needs,
+        account,
+        kept,
+        also=(f"account.{ALLOW_PRIVATE}", "secrets.webhook_secrets"),
+        spares=lambda name: kind.spares(name, kept),
+    )
     crm = build(Connection(kind.slug, dict(account), kept, settings.line.country))
     who = crm.check()
     # In this order: what is in the list of connections works.
@@ -104,19 +111,3 @@ def new_webhook_secret() -> str:
 
 def _needs(kind: type[Crm], name: str) -> bool:
     return name in kind.needs or f"{name}?" in kind.needs
-
-
-def _check(kind: type[Crm], account: Mapping[str, str], secrets: Mapping[str, object]) -> None:
-    """Refuse what is missing and what is mistyped, before anybody is asked."""
-    for name, meaning in kind.needs.items():
-        part, _, field = name.rstrip("?").partition(".")
-        given = account if part == "account" else secrets
-        if not name.endswith("?") and not given.get(field) and not kind.spares(name, secrets):
-            raise PayloadError(name, meaning)
-    known = {name.rstrip("?") for name in kind.needs} | {
-        f"account.{ALLOW_PRIVATE}",
-        "secrets.webhook_secrets",
-    }
-    for name in (*(f"account.{n}" for n in account), *(f"secrets.{n}" for n in secrets)):
-        if kind.needs and name not in known:
-            raise PayloadError(name, f"one of {', '.join(sorted(known))}")
