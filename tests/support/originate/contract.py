@@ -464,7 +464,7 @@ class OriginateContract(ABC):
 
     @only(_dedupes_not)
     @pytest.mark.parametrize(
-        "fault", [hang(), Fault(drops=True), drip(0.2)], ids=["hangs", "drops", "drips"]
+        "fault", [hang(), Fault(drops=True), drip(3.0)], ids=["hangs", "drops", "drips"]
     )
     def test_what_was_taken_and_not_answered_rings_once_and_nobody_knows(
         self, pbx: Originator, fake: FakePbx, fault: Fault

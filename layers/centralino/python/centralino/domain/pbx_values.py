@@ -12,7 +12,7 @@ import re
 from centralino.domain.record import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 # Longer texts are no names; URLs may be up to here.
 MAX_TEXT = 1000
@@ -34,6 +34,8 @@ _URL = re.compile(r"https?://[A-Za-z0-9._~:/?#@!&()*+;=%-]{1,990}")
 _AUDIO = re.compile(r"[A-Za-z0-9_./:@+-]{1,200}")
 _AUDIO_ENDS = (".wav", ".mp3", ".ogg", ".gsm", ".ul", ".alaw", ".g722", ".aiff", ".flac")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+# Where a template has a value: `{label}`, or `{label?}`.
+PLACE = re.compile(r"\{([a-z_]+)(\??)\}")
 # What a call is attested whose signature is wrong: its number is a lie, whatever was attested.
 FAILED = "F"
 _PASSED = "TN-VALIDATION-PASSED-"
@@ -73,6 +75,33 @@ def form(fields: Iterable[tuple[str, object]]) -> str:
 def xml(text: object) -> str:
     """Return a text as it stands in XML, between tags or between quotes."""
     return plain(text).translate(_XML)
+
+
+def fill(template: str, words: Mapping[str, str], escape: Callable[[object], str]) -> str:
+    """Return a template with its values in their places; what has no value is empty."""
+    return PLACE.sub(lambda place: escape(words.get(place[1], "")), template)
+
+
+def fill_json(template: object, words: Mapping[str, str], whole: Mapping[str, object]) -> object:
+    """Return a template that is a JSON value, with the values in the places of its strings.
+
+    Args:
+        template: strings with `{label?}` become null where that value is empty.
+        words: place -> value.
+        whole: what a string that is nothing but a place (`{agents}`) becomes, if not text.
+    """
+    if isinstance(template, dict):
+        return {name: fill_json(value, words, whole) for name, value in template.items()}
+    if isinstance(template, list):
+        return [fill_json(value, words, whole) for value in template]
+    if not isinstance(template, str):
+        return template
+    if template in whole:
+        return whole[template]
+    for place in PLACE.finditer(template):
+        if place[2] and not words.get(place[1]):
+            return None
+    return fill(template, words, plain)
 
 
 def is_word(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Any PBX that asks by HTTP: the tenant says how it spells a call and how it wants to be answered.
+"""Any PBX that asks by HTTP, or is asked: the tenant says how it spells calls and answers.
 
 `names` maps our fields to its parameters, `replies` holds a template for each thing that is
 answered; `docs/pbx.md` has ready ones for TVox, while1 Voice and Zammad's generic CTI.
@@ -15,15 +15,19 @@ import json
 import re
 
 from centralino.domain.errors import PayloadError
-from centralino.domain.pbx_values import percent, plain, xml
+from centralino.domain.pbx_values import PLACE, fill, fill_json, percent, plain, xml
 from centralino.domain.record import TYPE_CHECKING
+from centralino.ports.originate import Originator
 from centralino.ports.pbx import ASKS, EVENTS, NAMES, Option, Pbx, Reply, flat, read_call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
+    from centralino.application.originate_template import Request, Template
+    from centralino.domain.originate import Order, Placed
     from centralino.ports.pbx import Asked, PbxCall, Told
+    from centralino.ports.web import Answer
 
 KINDS = {
     "text": "text/plain; charset=utf-8",
@@ -51,15 +55,10 @@ WORDS = (
 )
 # `route:hangup` goes before `route`, and `reply` is for all that has no template.
 _TEMPLATE = re.compile(rf"reply|ask|({'|'.join(ASKS)})(:[a-z-]{{1,20}})?")
-_PLACE = re.compile(r"\{([a-z_]+)(\??)\}")
 _NAME = re.compile(r"[^\x00-\x1f]{1,60}")
 # Tabs and ends of lines are in no value anyhow.
 _SEPARATOR = re.compile(r"[\t\n !#$%&*/;=@^_|~]")
-_MAX_TEMPLATE = 10_000
 _EMPTY = {"text": "", "json": {}, "xml": "<response/>", "form": ""}
-# What a value may not turn a template into.
-_HOSTILE = "]]>--><&\"'?>%{label}=\u00e8"
-_SECTIONS = ("<!--", "<![CDATA[", "<!DOCTYPE", "<!ENTITY")
 
 
 class Adapter(Pbx):
@@ -89,6 +88,9 @@ class Adapter(Pbx):
     @classmethod
     def check_options(cls, options: Mapping[str, Any]) -> None:
         """See the port; each template is filled with hostile values and read again."""
+        # Only where options are saved, never on a call's path.
+        from centralino.application.check_template import check_template  # noqa: PLC0415
+
         for name in options:
             if name not in cls.options:
                 raise PayloadError(name, f"one of {', '.join(cls.options)}")
@@ -107,7 +109,7 @@ class Adapter(Pbx):
                 raise PayloadError(
                     f"replies.{name}", f"reply, ask, {', '.join(ASKS)}, or one of these and `:type`"
                 )
-            _check_template(f"replies.{name}", form, template)
+            check_template(f"replies.{name}", form, template, WORDS)
             if form == "text":
                 _check_text(f"replies.{name}", template, separator)
 
@@ -141,10 +143,10 @@ class Adapter(Pbx):
         words.update((name, getattr(call, name)) for name in _ECHOED)
         template = self._template(asked, words, form)
         if form == "json":
-            body = json.dumps(_json(template, words, agents), ensure_ascii=False)
+            body = json.dumps(fill_json(template, words, {"{agents}": agents}), ensure_ascii=False)
         else:
             escape = {"text": self._apart, "xml": xml, "form": percent}[form]
-            body = _fill(template if isinstance(template, str) else "", words, escape)
+            body = fill(template if isinstance(template, str) else "", words, escape)
         return Reply(200, body, KINDS[form])
 
     def _apart(self, value: object) -> str:
@@ -163,23 +165,110 @@ class Adapter(Pbx):
         return next((replies[name] for name in names if name in replies), _EMPTY[form])
 
 
-def _fill(template: str, words: Mapping[str, str], escape: Callable[[object], str]) -> str:
-    return _PLACE.sub(lambda place: escape(words.get(place[1], "")), template)
+class Originate(Originator):
+    """Calls through any PBX that takes them by HTTP, one request each: the tenant has a template.
 
+    Without any, it is Voice@work's: `POST {base_url}` with `{"number":"0244556677","exten":"21"}`.
 
-def _json(template: object, words: Mapping[str, str], agents: list[str]) -> object:
-    if isinstance(template, dict):
-        return {name: _json(value, words, agents) for name, value in template.items()}
-    if isinstance(template, list):
-        return [_json(value, words, agents) for value in template]
-    if not isinstance(template, str):
-        return template
-    if template == "{agents}":
-        return agents
-    for place in _PLACE.finditer(template):
-        if place[2] and not words.get(place[1]):
-            return None
-    return _fill(template, words, plain)
+    Account: `base_url`; `method` (POST), `path` (what is behind the address, with the query),
+    `headers` (a JSON object), `format` (`json`, `form`, `xml` or `none`), `content_type`, `body`.
+    In path, headers and body `{number}` stands for the number as the PBX dials it,
+    `{international}` for it in E.164, and so on: `{exten}`, `{call_id}`, `{caller_id}`, `{name}`,
+    `{timeout_s}`, `{auto_answer}`, and `{user}`, `{password}`, `{token}` of what we show. Each is escaped for
+    where it stands. In JSON a string that is just `{timeout_s}` or `{auto_answer}` is a number, or
+    true or false; one with a `?`, as `{caller_id?}`, is null where there is none. Without a place
+    for it `token` is sent as a bearer token, and `user` with `password` as Basic authentication.
+
+    What a placed call is: `success_status` (`200-299`), and if set `success_json`
+    (`/status=OK`, a JSON pointer and its value) and `success_match` (a regular expression that is
+    found in the body). `failures` (a JSON object) has words of the PBX's own, or a status, for
+    ours: `{"BUSY": "busy", "404": "unknown_exten"}`. `id_json` is where the call's id is.
+
+    `check_path`, if set, is asked by GET when the PBX is connected. Without it only that somebody
+    listens is known, and that the credentials are not refused to a request of nothing (OPTIONS).
+
+    Voice@work publishes neither method nor authentication:
+    https://www.rfc-editor.org/rfc/rfc6901 is what JSON pointers are.
+    """
+
+    slug = "generic"
+    needs = {  # noqa: RUF012 - the port's own kind of table
+        "account.base_url": "the address that calls are placed at, https://pbx.example.com/call",
+        "account.method?": "GET, POST or PUT; POST",
+        "account.path?": "what is behind it, ?to={number}&ext={exten}",
+        "account.headers?": 'more headers, {"x-api-key": "{token}"}',
+        "account.format?": "json, form, xml or none; json",
+        "account.content_type?": "where it isn't the format's own",
+        "account.body?": 'the body, {"number":"{number}","exten":"{exten}"}',
+        "account.success_status?": "statuses of a placed call, 200-299",
+        "account.success_json?": "what its JSON says, /status=OK",
+        "account.success_match?": "a regular expression that is found in its body",
+        "account.failures?": 'its words for ours, {"BUSY": "busy", "404": "unknown_exten"}',
+        "account.id_json?": "where the call's id is in its JSON, /call/id",
+        "account.check_path?": "a path that tells by GET whether we are let in",
+        "account.user?": "the user of Basic authentication",
+        "secrets.password?": "that user's password",
+        "secrets.token?": "a token or API key",
+    }
+    setup = (
+        "find the request that places a call in your PBX's manual, and say it in the settings",
+        "if it has users for its API, make one that may place calls and nothing else",
+    )
+
+    def originate(self, order: Order, *, timeout_s: float) -> Placed:
+        """Place a call; see the port."""
+        from time import monotonic  # noqa: PLC0415 - the inbound half needs none of these
+
+        from centralino.application.originate_template import (  # noqa: PLC0415
+            judge_template,
+            read_template,
+            request_of,
+        )
+        from centralino.domain.originate import FailedCallError, check_order  # noqa: PLC0415
+
+        check_order(order)
+        ends = monotonic() + timeout_s
+        try:
+            template = read_template(self.link, self.needs)
+        except PayloadError as error:
+            raise FailedCallError("refused", str(error)) from None
+        answer = self._ask(template, request_of(template, order, self.link), ends, rings=True)
+        return judge_template(template, answer, self.link, name=order.name)
+
+    def check(self, *, timeout_s: float) -> str:
+        """Read the template, and ask `check_path` if there is one; see the port."""
+        from time import monotonic  # noqa: PLC0415
+
+        from centralino.application.ask_pbx import judge_login  # noqa: PLC0415
+        from centralino.application.originate_template import (  # noqa: PLC0415
+            Request,
+            read_template,
+            shown_to,
+        )
+
+        template = read_template(self.link, self.needs)
+        path = self.link.setting("check_path")
+        nothing = Request("GET" if path else "OPTIONS", path, shown_to(template, self.link), b"")
+        answer = self._ask(template, nothing, monotonic() + timeout_s, rings=False)
+        if path:
+            judge_login(answer)
+            return "the template can be used, and we are let in"
+        if answer.status in {401, 403}:
+            judge_login(answer)
+        return "the template can be used, and somebody listens"
+
+    def _ask(self, template: Template, request: Request, ends: float, *, rings: bool) -> Answer:
+        from centralino.application.ask_pbx import ask_pbx  # noqa: PLC0415
+
+        return ask_pbx(
+            self.means.web,
+            request.method,
+            f"{template.base_url}{request.path}",
+            headers=request.headers,
+            body=request.body,
+            ends=ends,
+            rings=rings,
+        )
 
 
 def _check_names(options: Mapping[str, Any]) -> None:
@@ -206,22 +295,6 @@ def _check_words(options: Mapping[str, Any]) -> None:
             raise PayloadError(f"values.{to}", "text")
 
 
-def _check_template(field: str, form: str, template: object) -> None:
-    text = template if isinstance(template, str) else json.dumps(template)
-    if len(text) > _MAX_TEMPLATE:
-        raise PayloadError(field, f"at most {_MAX_TEMPLATE} characters")
-    if form != "json" and not isinstance(template, str):
-        raise PayloadError(field, "text")
-    for place in _PLACE.finditer(text):
-        if place[1] not in WORDS:
-            raise PayloadError(field, f"placeholders out of {', '.join(WORDS)}")
-    hostile = dict.fromkeys(WORDS, _HOSTILE)
-    if form == "xml":
-        _check_xml(field, _fill(text, hostile, xml), text)
-    if form == "form" and text:
-        _check_form(field, _fill(text, hostile, percent), text)
-
-
 def _check_separator(separator: object, form: str) -> None:
     if form != "text":
         raise PayloadError("separator", "none, as only text needs one")
@@ -231,28 +304,6 @@ def _check_separator(separator: object, form: str) -> None:
 
 def _check_text(field: str, template: str, separator: str | None) -> None:
     """See to it that no value can be taken for the next one: nothing is escaped in text."""
-    _, *between = _PLACE.sub("\0", template).split("\0")
+    _, *between = PLACE.sub("\0", template).split("\0")
     if any(not separator or separator not in part for part in between[:-1]):
         raise PayloadError(field, "the option `separator`, and that between any two placeholders")
-
-
-def _check_xml(field: str, filled: str, template: str) -> None:
-    # Only where options are saved, never on a call's path.
-    from defusedxml import DefusedXmlException  # noqa: PLC0415
-    from defusedxml.ElementTree import ParseError, fromstring  # noqa: PLC0415
-
-    if any(section in template for section in _SECTIONS):
-        # A value in one of these would not be escaped by what escapes text.
-        raise PayloadError(field, "XML without comments, CDATA and a DOCTYPE")
-    try:
-        fromstring(filled)
-    except (ParseError, DefusedXmlException, ValueError) as error:
-        raise PayloadError(field, "well-formed XML, whatever the values are") from error
-
-
-def _check_form(field: str, filled: str, template: str) -> None:
-    for pair in filled.split("&"):
-        if not re.fullmatch(r"[A-Za-z0-9._~%\[\]-]+=[A-Za-z0-9._~%,:+/-]*", pair):
-            raise PayloadError(field, "name=value pairs with & between them")
-    if len(template.split("&")) != len(filled.split("&")):
-        raise PayloadError(field, "name=value pairs with & between them")
