@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from centralino.adapters.aws import Client
+from centralino.adapters.store.dialling import DynamoDialStore
 from centralino.adapters.store.route_items import decision_key, history_key, list_key, write_kept
 from centralino.domain.decision import Decision, Kept
+from centralino.domain.dial_options import Budget
 from centralino.domain.errors import PayloadError
+from centralino.ports.dialling import Outcome, PlacedCall
+from centralino.ports.traces import Traces
 from tests.support.customer_model import items_of
 from tests.support.memory_store import NOW_S, MemoryStores, Stores
 
@@ -41,6 +45,21 @@ class Place:
         self._put(history_key(tenant, number), tenant, "history", number, number, lives_s)
         key = {**decision_key(tenant, call_id), "doc": {"S": write_kept(kept)}}
         self._put(key, tenant, "decision", call_id, f"{AT:010}#{call_id:0>12}", lives_s)
+
+    def dialling(self, tenant: str) -> DynamoDialStore:
+        stores = self.stores
+        return DynamoDialStore(
+            stores.client,
+            stores.table,
+            tenant,
+            now=lambda: stores.now_s,
+            pause=stores.pauses.append,
+        )
+
+    def dial(self, number: str, call_id: str, tenant: str = "acme", at_ms: int = AT * 1000) -> None:
+        """Let a call be placed, as the function does it."""
+        call = PlacedCall(call_id.zfill(22), number, call_id[-2:], number, asked_ms=at_ms)
+        assert self.dialling(tenant).begin(call, Budget(), home="IT").fresh
 
     def _put(  # noqa: PLR0917 - what an item is made of
         self, item: Item, tenant: str, kind: str, name: str, lsk: str, lives_s: int
@@ -81,7 +100,7 @@ def test_what_a_number_left_behind_is_found_and_nobody_elses(place: Place) -> No
 def test_what_has_expired_is_not_shown_and_can_be_erased(place: Place) -> None:
     place.leave(NUMBER, "1", lives_s=0)
     store = place.stores.traces("acme")
-    assert store.of([NUMBER]) == ({}, ())
+    assert store.of([NUMBER]) == Traces({}, ())
     assert store.erase([NUMBER]) == 2
     assert NUMBER not in place.text()
 
@@ -95,6 +114,75 @@ def test_a_number_that_is_erased_leaves_nothing(place: Place) -> None:
     assert NUMBER not in place.text()
     assert OTHER in place.text()
     assert store.erase([NUMBER]) == 0
+
+
+def test_calls_that_were_placed_to_a_number_are_found_and_removed_and_nobody_elses(
+    place: Place,
+) -> None:
+    for tenant in ("acme", "other"):
+        place.dial(NUMBER, "1", tenant)
+    place.dial(NUMBER, "2")
+    place.dial(OTHER, "3")
+    store = place.stores.traces("acme")
+    assert {call.call_id[-1] for call in store.of([NUMBER]).calls} == {"1", "2"}
+    assert store.erase([NUMBER]) == 2
+    assert store.of([NUMBER]) == Traces({}, ())
+    assert len(store.of([OTHER]).calls) == 1
+    assert len(place.stores.traces("other").of([NUMBER]).calls) == 1
+
+
+def test_every_attempt_to_call_a_number_is_found_and_removed(place: Place) -> None:
+    place.dial(NUMBER, "1")
+    dialling = place.dialling("acme")
+    dialling.settle("1".zfill(22), Outcome("failed", "busy"), now_ms=AT * 1000 + 1)
+    place.dial(NUMBER, "1", at_ms=AT * 1000 + 5)
+    refused = PlacedCall("4".zfill(22), "?", "21", NUMBER, state="refused", asked_ms=AT * 1000)
+    dialling.refuse(refused)
+    store = place.stores.traces("acme")
+    assert len(store.of([NUMBER]).calls) == 3
+    assert store.erase([NUMBER]) == 3
+    assert dialling.calls() == ((), "")
+
+
+def test_who_is_forgotten_stays_on_the_do_not_call_list(place: Place) -> None:
+    place.stores.create_tenant("acme")
+    place.dialling("acme").block(NUMBER, "asked by letter", now_ms=AT)
+    place.dialling("acme").block("+3902*", "", now_ms=AT)
+    store = place.stores.traces("acme")
+    assert store.of([NUMBER]).blocked == {NUMBER: "asked by letter"}
+    assert store.erase([NUMBER]) == 0
+    assert place.dialling("acme").desk("21", (NUMBER,)).blocked == (NUMBER,)
+
+
+def test_placed_calls_and_the_do_not_call_list_are_listed_once_each_and_go_with_the_tenant(
+    place: Place,
+) -> None:
+    place.stores.create_tenant("acme")
+    wanted = {str(count).zfill(22) for count in range(19)}
+    for call_id in wanted:
+        place.dial(NUMBER, call_id)
+        place.dialling("acme").block(f"+3902445566{call_id[-2:]}", "", now_ms=AT)
+    place.dial(NUMBER, "1", "other")
+    store = place.stores.traces("acme")
+    calls: list[str] = []
+    blocked: list[str] = []
+    cursor = ""
+    while True:
+        page = store.page(cursor=cursor)
+        calls += (call.call_id for call in page.traces.calls)
+        blocked += page.traces.blocked
+        cursor = page.cursor
+        if not cursor:
+            break
+    assert sorted(calls) == sorted(wanted)
+    assert sorted(blocked) == sorted(f"+3902445566{call_id[-2:]}" for call_id in wanted)
+    removed = 0
+    while part := store.purge(limit=7):
+        removed += part
+    assert removed == 38
+    assert place.dialling("acme").calls() == ((), "")
+    assert place.dialling("acme").blocked() == ((), "")
+    assert place.dialling("other").calls()[0]
 
 
 def test_all_of_a_tenants_traces_are_listed_once_each(place: Place) -> None:

@@ -23,8 +23,10 @@ def erase_person(  # noqa: PLR0913 - whose, from where, who says so and when
 ) -> bool:
     """Remove everything that is kept of a contact; no event that is under way brings it back.
 
-    With it goes what its numbers have taught, their earlier calls, and what was decided of these;
-    also where somebody else has one of the numbers, too. A customer is not a person: it stays.
+    With it goes what its numbers have taught, their earlier calls, what was decided of these, and
+    which calls were placed to them; also where somebody else has one of the numbers, too. A
+    customer is not a person: it stays. So does the do-not-call list: who is forgotten is not to be
+    called.
     That they called before anybody knew them is forgotten with them; where their calls could mean
     several numbers, it stays up to 30 days, under all of these.
     What stays for 30 days is the id with the word that it is erased, for an hour a conversation

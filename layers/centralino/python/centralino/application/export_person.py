@@ -21,7 +21,8 @@ def export_person(
     """Return a contact and all that is kept by its numbers, as plain JSON.
 
     That is what the card of each shows of the contact, the customers that it was learned to be,
-    earlier calls from it, and what was decided of these.
+    earlier calls from it, what was decided of these, the calls that were placed to it, and whether
+    it is on the do-not-call list.
 
     Raises:
         NotFoundError: there is no such contact.
@@ -43,4 +44,6 @@ def export_person(
         "learned": [one._asdict() for number in own for one in customers.learned_by(number)],
         "histories": {number: known._asdict() for number, known in left.histories.items()},
         "decisions": [decision_record(kept) for kept in left.decisions],
+        "placed_calls": [call._asdict() for call in left.calls],
+        "do_not_call": dict(left.blocked),
     }

@@ -28,7 +28,7 @@ class ExportPage(NamedTuple):
 
     Attributes:
         records: plain JSON, each with its `type`: `settings`, `key`, `agent`, `routing`, `rules`,
-            `contact`, `customer`, `learned`, `history` or `decision`.
+            `contact`, `customer`, `learned`, `history`, `decision`, `placed_call` or `do_not_call`.
         cursor: for the next page; empty at the end.
     """
 
@@ -96,6 +96,11 @@ def _later(
         for number, known in left.traces.histories.items()
     ]
     records += [{"type": "decision", **decision_record(one)} for one in left.traces.decisions]
+    records += [{"type": "placed_call", **one._asdict()} for one in left.traces.calls]
+    records += [
+        {"type": "do_not_call", "number": number, "reason": reason}
+        for number, reason in left.traces.blocked.items()
+    ]
     return records, left.cursor
 
 

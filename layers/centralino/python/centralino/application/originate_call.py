@@ -201,8 +201,7 @@ def _originator(call: PlacedCall, ways: Ways) -> Originator:
     """Build the tenant's PBX; before anything is counted, as it may be missing."""
     try:
         with _Timed(ways, "pbx_setup_ms"):
-            if not call.provider:
-                raise NotFoundError("no PBX is chosen")
+            # An empty one is no provider's name either.
             return ways.originator(call.provider)
     except (NotFoundError, PayloadError) as error:
         ways.store.refuse(call._replace(state="refused", reason="pbx"))

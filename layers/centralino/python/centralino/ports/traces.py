@@ -1,4 +1,8 @@
-"""What calls leave behind, by the caller's number: earlier calls, and what was decided of them."""
+"""What calls leave behind, by the other party's number.
+
+Earlier calls from it, what was decided of them, calls that were placed to it, and whether it is on
+the do-not-call list.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ if TYPE_CHECKING:
 
     from centralino.domain.customer import History
     from centralino.domain.decision import Kept
+    from centralino.ports.dialling import PlacedCall
 
 
 class Traces(NamedTuple):
@@ -17,10 +22,14 @@ class Traces(NamedTuple):
     Attributes:
         histories: number -> earlier calls from it.
         decisions: what was decided, in no order that matters.
+        calls: calls that were asked for, placed or not, in no order that matters.
+        blocked: number, or block, on the do-not-call list -> why.
     """
 
     histories: Mapping[str, History]
     decisions: tuple[Kept, ...]
+    calls: tuple[PlacedCall, ...] = ()
+    blocked: Mapping[str, str] = {}
 
 
 class TracePage(NamedTuple):
@@ -38,14 +47,17 @@ class TraceStore(Protocol):
         """The tenant's id."""
 
     def of(self, numbers: Sequence[str]) -> Traces:
-        """Return what calls from some numbers have left behind; looks through all decisions.
+        """Return what calls from and to some numbers have left behind; looks through all of them.
 
         Args:
             numbers: E.164.
         """
 
     def erase(self, numbers: Sequence[str]) -> int:
-        """Remove what calls from some numbers have left behind; return how much there was."""
+        """Remove what calls from and to some numbers have left behind; return how much there was.
+
+        The do-not-call list stays: who is forgotten does not want to be called either.
+        """
 
     def page(self, *, cursor: str = "", limit: int = 100) -> TracePage:
         """List all of the tenant's, 1 to 100 on a page, which may be short before the end."""

@@ -1,8 +1,9 @@
 """What calls have left behind, in DynamoDB: `ports/traces.py`'s TraceStore.
 
-Histories of numbers and decisions are lists of the index; a decision holds the caller's number and
-is found by looking through all of the last days'. Conversations are in no list: they end by
-themselves within the hour.
+Histories of numbers, decisions, placed calls and the do-not-call list are lists of the index. A
+decision holds the caller's number, a placed call the one that was called: they are found by looking
+through all of them. Conversations are in no list: they end by themselves within the hour; so do
+clicks and what was answered to idempotency keys, within a day.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from centralino.adapters.aws import AwsError
 from centralino.adapters.store.change import is_passing
 from centralino.adapters.store.change import list_key as shard_key
+from centralino.adapters.store.dial_items import block_key, read_call
 from centralino.adapters.store.learner import MAX_KEYS, read_now
 from centralino.adapters.store.one_tenant import READ_ATTEMPTS, TIMEOUT_S, OneTenant
 from centralino.adapters.store.route_items import history_key, read_history, read_kept
@@ -26,9 +28,10 @@ if TYPE_CHECKING:
     from centralino.adapters.store.table import Item
     from centralino.domain.customer import History
     from centralino.domain.decision import Kept
+    from centralino.ports.dialling import PlacedCall
 
-KINDS = ("history", "decision")
-_CURSOR = re.compile(r"(history|decision)\.(\d{1,2})", re.ASCII)
+KINDS = ("history", "decision", "call", "block")
+_CURSOR = re.compile(rf"({'|'.join(KINDS)})\.(\d{{1,2}})", re.ASCII)
 
 
 class DynamoTraceStore(OneTenant):
@@ -38,12 +41,18 @@ class DynamoTraceStore(OneTenant):
         """Return what calls from some numbers have left behind; see the port."""
         wanted = frozenset(numbers)
         items = self._read([history_key(self.tenant, number) for number in sorted(wanted)])
-        found = (
+        decisions = (
             kept
             for item, kept in self._decisions()
             if _caller(kept) in wanted and not self._is_over(item)
         )
-        return Traces(self._histories(items), tuple(found))
+        calls = (
+            call
+            for item, call in self._calls()
+            if call.number in wanted and not self._is_over(item)
+        )
+        blocked = self._read([block_key(self.tenant, number) for number in sorted(wanted)])
+        return Traces(self._histories(items), tuple(decisions), tuple(calls), _reasons(blocked))
 
     def erase(self, numbers: Sequence[str]) -> int:
         """Remove what calls from some numbers have left behind; see the port."""
@@ -52,6 +61,7 @@ class DynamoTraceStore(OneTenant):
         gone = self._read(keys)
         # Also what has expired: DynamoDB takes its time.
         gone += [item for item, kept in self._decisions() if _caller(kept) in wanted]
+        gone += [item for item, call in self._calls() if call.number in wanted]
         for item in gone:
             self._delete({"pk": item["pk"], "sk": item["sk"]})
         return len(gone)
@@ -67,15 +77,20 @@ class DynamoTraceStore(OneTenant):
                 raise PayloadError("cursor", "the cursor of the page before")
             kind, shard = match[1], int(match[2])
         items = [item for keys in self._listed(kind, shard) for item in self._read(keys)]
-        traces = Traces({}, ())
         if kind == "history":
             traces = Traces(self._histories(items), ())
+        elif kind == "block":
+            traces = Traces({}, (), (), _reasons(items))
         else:
-            kept = (read_kept(item["doc"]["S"]) for item in items if not self._is_over(item))
-            traces = Traces({}, tuple(kept))
+            left = [item for item in items if not self._is_over(item)]
+            if kind == "decision":
+                traces = Traces({}, tuple(read_kept(item["doc"]["S"]) for item in left))
+            else:
+                traces = Traces({}, (), tuple(map(read_call, left)))
         if shard + 1 < SHARDS:
             return TracePage(traces, f"{kind}.{shard + 1}")
-        return TracePage(traces, "decision.0" if kind == "history" else "")
+        following = KINDS[KINDS.index(kind) + 1 :]
+        return TracePage(traces, f"{following[0]}.0" if following else "")
 
     def purge(self, *, limit: int = 100) -> int:
         """Remove some of the tenant's; see the port."""
@@ -95,6 +110,12 @@ class DynamoTraceStore(OneTenant):
             for keys in self._listed("decision", shard):
                 for item in self._read(keys):
                     yield item, read_kept(item["doc"]["S"])
+
+    def _calls(self) -> Iterator[tuple[Item, PlacedCall]]:
+        for shard in range(SHARDS):
+            for keys in self._listed("call", shard):
+                for item in self._read(keys):
+                    yield item, read_call(item)
 
     def _histories(self, items: Sequence[Item]) -> dict[str, History]:
         return {
@@ -140,6 +161,11 @@ class DynamoTraceStore(OneTenant):
 
     def _call(self, operation: str, payload: dict[str, Any]) -> dict[str, Any]:
         return self._client.call(operation, payload, timeout_s=TIMEOUT_S)
+
+
+def _reasons(items: Sequence[Item]) -> dict[str, str]:
+    """Return what is on the do-not-call list, and why."""
+    return {item["pk"]["S"].rpartition("#")[2]: item["reason"]["S"] for item in items}
 
 
 def _caller(kept: Kept) -> str:
