@@ -13,18 +13,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from centralino.adapters.tokens import ATTEMPTS, CLAIM_S, YOUNG_S, SharedTokens
+from centralino.adapters.secret_keeper import TokenPlace
+from centralino.adapters.store.token_claims import DynamoTokenClaims
+from centralino.adapters.tokens import ATTEMPTS, CLAIM_S, YOUNG_S, SharedPlace, SharedTokens
 from centralino.domain.errors import UnavailableError
 from centralino.domain.originate import FAILURES, FailedCallError, Order
 from centralino.ports.originate import Means
 from tests.support.crm import LoopbackWeb
+from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.originate import FakePbx
 from tests.support.token_store import MemoryTokenStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from centralino.ports.originate import Originator, PbxLink
+    from centralino.ports.tokens import TokenStore
     from centralino.ports.web import Answer
 
 ORDER = Order("0123456789abcdefABCDEF", "21", "+390244556677", "0244556677", timeout_s=25)
@@ -39,19 +44,31 @@ class Containers:
         kind: the provider.
         link: the tenant's.
         count: how many containers there are.
+        secrets: the file that has the secrets; with it the token is shared as at a customer's, in
+            that file and by claims in the table, and not in `store`.
 
     Attributes:
         store: where they share the token.
         all: the provider in each container.
     """
 
-    def __init__(self, kind: type[Originator], link: PbxLink, count: int = 1) -> None:
+    def __init__(
+        self, kind: type[Originator], link: PbxLink, count: int = 1, *, secrets: Path | None = None
+    ) -> None:
         self._later_s = 0.0
+        self._dynamo = MemoryDynamo("centralino")
         self.store = MemoryTokenStore(self.now)
-        self.all = [
-            kind(link, Means(LoopbackWeb(), SharedTokens(self.store, "origin", now=self.now)))
-            for _ in range(count)
-        ]
+        self.all = []
+        for _ in range(count):
+            store = self._place(link, secrets) if secrets else self.store
+            tokens = SharedTokens(store, "origin", now=self.now)
+            self.all.append(kind(link, Means(LoopbackWeb(), tokens)))
+
+    def _place(self, link: PbxLink, secrets: Path) -> TokenStore:
+        name = f"dial-{link.provider}"
+        kept = TokenPlace(f"file:{secrets}", lambda _: self._dynamo, link.tenant, name)
+        claims = DynamoTokenClaims(self._dynamo, "centralino", link.tenant, now=self.now)
+        return SharedPlace(kept, claims, name, threading.Lock())
 
     def now(self) -> float:
         """Return the time, seconds since 1970."""
@@ -146,6 +163,20 @@ class SharedTokenContract(ABC):
         assert len(set(outcomes)) == 8
         assert set(outcomes).isdisjoint(FAILURES)
         assert (len(token_giver.rung), token_giver.logins) == (8, 1)
+
+    def test_eight_containers_that_share_by_secrets_and_table_log_in_once(
+        self, token_giver: TokenPbx, tmp_path: Path
+    ) -> None:
+        secrets = tmp_path / "secrets.json"
+        secrets.write_text("{}")
+        link = self.link_to(token_giver)
+
+        outcomes = Containers(self.originator, link, 8, secrets=secrets).storm()
+
+        assert len(set(outcomes)) == 8
+        assert set(outcomes).isdisjoint(FAILURES)
+        assert (len(token_giver.rung), token_giver.logins) == (8, 1)
+        assert f"acme/crm/dial-{link.provider}/token" in secrets.read_text()
 
     def test_eight_containers_whose_token_was_ended_elsewhere_log_in_once_more(
         self, token_giver: TokenPbx
