@@ -11,6 +11,7 @@ Contract: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigatewa
 
 from __future__ import annotations
 
+from centralino.application.ask_socket import Clock
 from centralino.application.filter_events import APP, filter_events, filter_task
 from centralino.application.ping_sockets import ping_sockets
 from centralino.application.take_frame import take_frame
@@ -50,6 +51,7 @@ class Desk(NamedTuple):
         now_s: the time, seconds since 1970.
         apps: a tenant's names after `apps=` in ari.conf.
         known: connections that need not be looked up any more.
+        clock: how time passes for what waits.
     """
 
     stores: Callable[[str], SocketStore]
@@ -60,6 +62,7 @@ class Desk(NamedTuple):
     now_s: Callable[[], float]
     apps: Callable[[str], tuple[str, ...]] = lambda _: (APP,)
     known: set[str] = set()  # noqa: RUF012 - a named tuple's default, one for each container
+    clock: Clock = Clock()
 
 
 def link_pbx(event: Mapping[str, Any], desk: Desk) -> dict[str, Any]:
@@ -155,6 +158,8 @@ def _look_after(socket: Socket, store: SocketStore, desk: Desk) -> None:
         store.save(socket)
         kept = socket
     if not kept.filtered:
+        if desk.now_s() - kept.at_ms / 1000 < FILTER_S:
+            return  # that is being done: this message may be the word of it
         _have_filtered(kept, desk)
     if len(desk.known) >= MAX_KNOWN:
         desk.known.clear()
@@ -179,9 +184,9 @@ def _filter(tenant: str, socket_id: str, desk: Desk) -> dict[str, Any]:
     if socket is not None and gateway is not None:
         outcome = "filtered"
         if not socket.filtered:
-            outcome = filter_events(
-                Sockets(store, gateway), socket, desk.apps(tenant), timeout_s=FILTER_S
-            )
+            sockets = Sockets(store, gateway)
+            apps = desk.apps(tenant)
+            outcome = filter_events(sockets, socket, apps, timeout_s=FILTER_S, clock=desk.clock)
     site = socket.site if socket else ""
     emit(_line(desk, "filter", tenant=tenant, site=site, socket=socket_id, outcome=outcome))
     return {"outcome": outcome}

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 _OK = 200
 _WHO = AriRequest("GET", "asterisk/info", (("only", "system"),))
+# What is left for looking whether a call is there of which there was no answer, seconds.
+_LOOK_S = 1.5
 # Of what several PBXs of a tenant say, this is told: the sooner in the list, the more it says.
 _TELLING = ("busy", "refused", "credentials", "unknown_exten", "unreachable")
 
@@ -85,7 +87,7 @@ class Originate(Originator):
             except FailedCallError as error:
                 if error.reason == "unknown":
                     raise
-                failure = min(failure, error, key=lambda one: _TELLING.index(one.reason))
+                failure = min(error, failure, key=lambda one: _TELLING.index(one.reason))
         raise failure
 
     def check(self, *, timeout_s: float) -> str:
@@ -113,7 +115,7 @@ class Originate(Originator):
         """
         question = channel_question(order.call_id)
         try:
-            heard = line.ask(site, request)
+            heard = line.ask(site, request, spare_s=_LOOK_S)
         except FailedCallError as error:
             # Perhaps the channel is there, and only the word of it was lost.
             if error.reason != "unknown" or line.look(site, question).status != _OK:
@@ -155,14 +157,15 @@ class _Line:
         except UnavailableError as error:
             raise FailedCallError("unreachable", error.reason) from error
 
-    def ask(self, site: str, request: AriRequest) -> Heard:
-        """Ask a PBX.
+    def ask(self, site: str, request: AriRequest, spare_s: float = 0.0) -> Heard:
+        """Ask a PBX, and leave some of the time for another question.
 
         Raises:
             FailedCallError: `unreachable`, it was not asked; `unknown`, nobody knows.
         """
+        until = self._until - spare_s
         try:
-            return ask_socket(self._sockets, site, request, until=self._until, clock=self._clock)
+            return ask_socket(self._sockets, site, request, until=until, clock=self._clock)
         except NotAskedError as error:
             raise FailedCallError("unreachable", f"{site}: {error.reason}") from error
         except NoAnswerError as error:
