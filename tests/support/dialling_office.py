@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tests.support.sip import Ring
 
 EXTEN = "21"
-OTHER_EXTEN = "22"
 CALLER_ID = "+390299887766"
 # What a site's extensions.conf has for calls of its own phones to the outside.
 EXTENSIONS = """
@@ -42,23 +41,24 @@ class Rung(NamedTuple):
 
 
 class DiallingOffice:
-    """A running Asterisk with the agents' phone 21 and 22, and a trunk to one who always answers.
+    """A running Asterisk with its agents' phone, and a trunk to one who always answers.
 
     Args:
         links: the WebSockets that it opens.
+        extens: of its agents.
 
     Attributes:
-        agent: the phone of both agents; what it answers as can be changed.
+        agent: the phone of all agents; what it answers as can be changed.
         customer: whoever is called.
     """
 
-    def __init__(self, links: Sequence[Link] = ()) -> None:
+    def __init__(self, links: Sequence[Link] = (), extens: Sequence[str] = (EXTEN,)) -> None:
+        self._extens = extens
         with ExitStack() as started:
             self.agent = started.enter_context(closing(Phone()))
             self.customer = started.enter_context(closing(Phone()))
             out = (
-                (EXTEN, f"{EXTEN}@{self.agent.address}"),
-                (OTHER_EXTEN, f"{OTHER_EXTEN}@{self.agent.address}"),
+                *((exten, f"{exten}@{self.agent.address}") for exten in extens),
                 ("trunk", self.customer.address),
             )
             self.ari = Ari(out=out, links=links)
@@ -80,7 +80,7 @@ class DiallingOffice:
         """End every call, forget who rang, and have all phones answer again."""
         self.asterisk.cli("channel request hangup all")
         wait_for(lambda: "0 active channels" in self.asterisk.cli("core show channels count"))
-        self.agent.answers = {EXTEN, OTHER_EXTEN}
+        self.agent.answers = set(self._extens)
         self.customer.answers = {"*"}
         self.agent.rings()
         self.customer.rings()
