@@ -69,7 +69,7 @@ def _furnished() -> Desk:
 office = Office()
 document = build_document()
 # What PBXs and CRMs ask is not on the resolver; that has strange requests of its own.
-OTHERS = ("/v1/lookup", "/v1/crm/", "/v1/route", "/v1/identify/", "/v1/pbx/")
+OTHERS = ("/v1/lookup", "/v1/crm/", "/v1/route", "/v1/identify/", "/v1/originate", "/v1/pbx/")
 for path in [path for path in document["paths"] if path.startswith(OTHERS)]:
     # `/v1/route/explain` is the admin API's.
     if path != "/v1/route/explain":

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what the resolver knows, and lookup and webhooks, which aren't on it.
+"""The OpenAPI document: what the resolver knows, and what isn't on it: lookup, webhooks, calls.
 
 `tools/openapi` writes it to `docs/openapi.json`; no function imports this module.
 """
@@ -13,6 +13,7 @@ from typing import Any
 from centralino import VERSION
 from centralino.entry.admin.api import OPEN, WHO
 from centralino.entry.admin.models import Problem
+from centralino.entry.admin.originate_document import originate_paths
 from centralino.entry.admin.problems import PROBLEM_JSON
 from centralino.entry.admin.resolver import resolver
 from centralino.entry.admin.route_document import route_paths
@@ -22,8 +23,8 @@ from centralino.entry.receive import MAX_BODY
 from centralino.entry.receive import ROLES as RECEIVE_ROLES
 
 _DESCRIPTION = """\
-Who is calling? `/v1/lookup` tells a PBX; `/v1/crm` hears from CRMs; all else is for whoever \
-keeps the contacts, settings and keys of a tenant.
+Who is calling? `/v1/lookup` tells a PBX; `/v1/originate` places a call; `/v1/crm` hears from \
+CRMs; all else is for whoever keeps the contacts, settings and keys of a tenant.
 
 A key names its tenant and its role. It comes as `x-api-key`, as the password of Basic \
 authentication (the user name doesn't matter) or as a Bearer token; a key of role pbx or crm also \
@@ -78,6 +79,7 @@ def build_document() -> dict[str, Any]:
             _complete(operation, resource, method)
     document["paths"]["/v1/lookup"] = {"get": _lookup("get"), "post": _lookup("post")}
     document["paths"] |= route_paths([*_IN_HEADERS, {"url": []}], _ref)
+    document["paths"] |= originate_paths(_IN_HEADERS, _ref)
     document["paths"]["/v1/crm/{provider}"] = {"post": _webhook()}
     document["paths"]["/v1/crm/{provider}/{event}"] = {"post": _webhook("event")}
     document["paths"] = dict(sorted(document["paths"].items()))
