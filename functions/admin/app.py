@@ -32,6 +32,7 @@ api = AdminApi(
         bootstrap.trace_store,
         lambda _tenant: bootstrap.secrets,
         lambda _tenant: bootstrap.route_store(),
+        bootstrap.dial_store,
     ),
 )
 

@@ -36,6 +36,9 @@ BODIES: dict[str, Any] = {
     "test_rules": {"document": {}, "days": 1},
     "put_schedule": {"open": {"mon": ["09:00-10:00"]}},
     "patch_routing": {"keep_days": 30},
+    "put_dialling": {"version": 0, "countries": ["CH"]},
+    "patch_dialling": {"countries": ["CH"]},
+    "put_do_not_call": {"reason": "asked for it"},
 }
 BODIES |= {
     "put_customer": {"name": "Rossi"},
@@ -109,6 +112,8 @@ def desk() -> Desk:
         ("/v1/customers/THEIRS", {"name": MARK}),
     ):
         assert desk.ask("PUT", path, body, key=other).status == 201
+    blocked = {"reason": MARK}
+    assert desk.ask("PUT", "/v1/do-not-call/+39024455667", blocked, key=other).status == 200
     learned = Learned("+39024455667", "THEIRS", int(desk.clock.now), int(desk.clock.now), MARK)
     assert desk.customers("other").learn(learned, most=5, expired_before=0) == "learned"
     return desk

@@ -10,6 +10,7 @@ from centralino.adapters.secrets import KeptSecrets
 from centralino.adapters.store.agents import DynamoAgentStore
 from centralino.adapters.store.contacts import DynamoContactStore
 from centralino.adapters.store.customers import DynamoCustomerStore
+from centralino.adapters.store.dialling import DynamoDialStore
 from centralino.adapters.store.dynamo import DynamoCallStore
 from centralino.adapters.store.quality import DynamoQualityStore
 from centralino.adapters.store.route_read import DynamoRouteStore
@@ -134,6 +135,7 @@ class Desk:
                 self.traces,
                 lambda _tenant: lambda: KeptSecrets(self._secrets, now=self.clock),
                 lambda _tenant: self.route_store(),
+                self.dialling,
             ),
         )
         for tenant in ("acme", "other"):
@@ -177,6 +179,11 @@ class Desk:
 
     def traces(self, tenant: str = "acme") -> DynamoTraceStore:
         return DynamoTraceStore(
+            self._client, self._table, tenant, now=self.clock, pause=lambda _seconds: None
+        )
+
+    def dialling(self, tenant: str = "acme") -> DynamoDialStore:
+        return DynamoDialStore(
             self._client, self._table, tenant, now=self.clock, pause=lambda _seconds: None
         )
 

@@ -30,14 +30,16 @@ MAX_BODY = 1024 * 1024
 ADMIN = ("admin",)
 MANAGERS = ("admin", "supervisor")
 # Who may use a resource, by the first word after `/v1/`. The method doesn't matter, except that
-# keys.py lets a supervisor make and revoke none but agents' keys, and agents.py an agent set the
-# state of the own extension alone.
+# keys.py lets a supervisor make and revoke none but agents' keys, agents.py an agent set the state
+# of the own extension alone, and dialling.py a supervisor only read the options.
 WHO: Mapping[str, tuple[str, ...]] = {
     "agents": ("admin", "supervisor", "agent"),
     "associations": MANAGERS,
     "contacts": ADMIN,
     "customers": MANAGERS,
     "decisions": MANAGERS,
+    "dialling": MANAGERS,
+    "do-not-call": MANAGERS,
     "erase": ADMIN,
     "explain": ADMIN,
     "export": ADMIN,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from centralino.entry.access import Visit
     from centralino.ports.customers import CustomerStore
+    from centralino.ports.dialling import DialStore
     from centralino.ports.quality import QualityStore
     from centralino.ports.route_read import RouteStore
     from centralino.ports.routing import AgentStore, RoutingStore
@@ -44,6 +45,7 @@ class Stores(NamedTuple):
         traces: what calls left behind.
         open_secrets: what opens secrets, for the one route that needs some.
         calls: what a call reads to be routed.
+        dialling: its dialling options and do-not-call list.
     """
 
     contacts: Callable[[str], ContactStore]
@@ -55,6 +57,7 @@ class Stores(NamedTuple):
     traces: Callable[[str], TraceStore]
     open_secrets: Callable[[str], Callable[[], Secrets]]
     calls: Callable[[str], RoutedCalls]
+    dialling: Callable[[str], DialStore]
 
 
 class Session(NamedTuple):
@@ -72,6 +75,7 @@ class Session(NamedTuple):
         traces: what calls left behind.
         open_secrets: opens the secrets of all tenants; for the one route that needs some.
         calls: what a call of any tenant reads to be routed.
+        dialling: the tenant's dialling options and do-not-call list.
     """
 
     visit: Visit
@@ -85,6 +89,7 @@ class Session(NamedTuple):
     traces: TraceStore
     open_secrets: Callable[[], Secrets]
     calls: RoutedCalls
+    dialling: DialStore
 
     @property
     def now_ms(self) -> int:

@@ -50,7 +50,7 @@ def patch_settings(body: SettingsPatch) -> SettingsOut:
     """
     session = session_of(router)
     before = SettingsIn.model_construct(**_fields(_stored(session))).model_dump()
-    changed = _merged(before, body.model_dump(exclude_unset=True))
+    changed = merged(before, body.model_dump(exclude_unset=True))
     try:
         settings = SettingsIn.model_validate(changed)
     except ValidationError as error:
@@ -107,14 +107,19 @@ def _override(fields: Mapping[str, Any]) -> LineOverride:
     return LineOverride.model_construct(**known)
 
 
-def _merged(base: Any, patch: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Apply a merge patch: objects field by field, null takes away, all else replaces."""
+def merged(base: Any, patch: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return a value with a merge patch applied, as RFC 7396 says.
+
+    Args:
+        base: any JSON.
+        patch: objects are merged field by field, null takes away, all else replaces.
+    """
     if not isinstance(patch, dict):
         return patch
-    merged = dict(base) if isinstance(base, dict) else {}
+    fields = dict(base) if isinstance(base, dict) else {}
     for name, value in patch.items():
         if value is None:
-            merged.pop(name, None)
+            fields.pop(name, None)
         else:
-            merged[name] = _merged(merged.get(name), value)
-    return merged
+            fields[name] = merged(fields.get(name), value)
+    return fields
