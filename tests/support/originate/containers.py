@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,6 +22,7 @@ from centralino.ports.originate import Means
 from tests.support.crm import LoopbackWeb
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.originate import FakePbx
+from tests.support.originate.contract import LATER_S, OriginateContract
 from tests.support.token_store import MemoryTokenStore
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 ORDER = Order("0123456789abcdefABCDEF", "21", "+390244556677", "0244556677", timeout_s=25)
 TIMEOUT_S = 5.0
-LATER_S = 60.0
 
 
 class Containers:
@@ -129,33 +129,28 @@ class LateWeb(LoopbackWeb):
         return answer
 
 
-class SharedTokenContract(ABC):
-    """What a provider has to stand whose PBX ends a token with the next login.
+class SharedTokenContract(OriginateContract):
+    """What a provider has to stand, beside all else, whose PBX ends a token with the next login.
 
     Attributes:
-        originator: the provider.
         login: how the URL of a login ends.
     """
 
-    originator: ClassVar[type[Originator]]
+    has_tokens = True
     login: ClassVar[str]
 
     @abstractmethod
-    def token_pbx(self) -> TokenPbx:
-        """Return a fake PBX, not yet started."""
-
-    @abstractmethod
-    def link_to(self, pbx: TokenPbx) -> PbxLink:
-        """Return a tenant's way to it."""
+    def server(self) -> TokenPbx:
+        """Return a fake PBX, not yet started, that expects `self.secrets`."""
 
     @pytest.fixture
     def token_giver(self) -> Iterator[TokenPbx]:
-        with self.token_pbx() as pbx:
+        with self.server() as pbx:
             yield pbx
 
     def containers(self, pbx: TokenPbx, count: int = 1) -> Containers:
         """Return that many containers."""
-        return Containers(self.originator, self.link_to(pbx), count)
+        return Containers(self.originator, self.link(pbx.url), count)
 
     def test_eight_containers_at_once_log_in_once(self, token_giver: TokenPbx) -> None:
         outcomes = self.containers(token_giver, 8).storm()
@@ -169,7 +164,7 @@ class SharedTokenContract(ABC):
     ) -> None:
         secrets = tmp_path / "secrets.json"
         secrets.write_text("{}")
-        link = self.link_to(token_giver)
+        link = self.link(token_giver.url)
 
         outcomes = Containers(self.originator, link, 8, secrets=secrets).storm()
 

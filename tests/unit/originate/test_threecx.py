@@ -15,9 +15,7 @@ from tests.support.originate.containers import (
     TIMEOUT_S,
     Containers,
     SharedTokenContract,
-    TokenPbx,
 )
-from tests.support.originate.contract import OriginateContract
 from tests.support.originate.threecx import FakeThreeCx, fail
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 CLIENT, SECRET = "crmclient", "Zq7-key-of-the-client-9"
 
 
-class TestThreeCx(OriginateContract, SharedTokenContract):
+class TestThreeCx(SharedTokenContract):
     originator = Originate
     secrets: ClassVar = {"client_id": CLIENT, "client_secret": SECRET}
     wrong = "client_secret"
@@ -49,21 +47,15 @@ class TestThreeCx(OriginateContract, SharedTokenContract):
         "another word": (fail("Whatever", "comes next"), "refused"),
         "no word": (reply({"finalstatus": "Failure"}), "refused"),
         "no final status": (reply({"result": {"id": 5, "callid": 12}}), "unknown"),
+        "a final status that may ring": (reply({"finalstatus": "Pending"}), "unknown"),
+        "a final status that is none": (reply({"finalstatus": {"a": 1}}), "unknown"),
         "too many": (Reply(429), "refused"),
     }
     bad_settings: ClassVar = {"account.device": ("a\r\nb", "x" * 200)}
-    has_tokens = True
-
     login = "/connect/token"
 
     def server(self) -> FakeThreeCx:
         return FakeThreeCx(CLIENT, SECRET)
-
-    def token_pbx(self) -> FakeThreeCx:
-        return self.server()
-
-    def link_to(self, pbx: TokenPbx) -> PbxLink:
-        return self.link(pbx.url)
 
 
 @pytest.fixture

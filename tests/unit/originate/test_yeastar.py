@@ -16,9 +16,7 @@ from tests.support.originate.containers import (
     TIMEOUT_S,
     Containers,
     SharedTokenContract,
-    TokenPbx,
 )
-from tests.support.originate.contract import OriginateContract
 from tests.support.originate.yeastar import FakeYeastar, say
 
 if TYPE_CHECKING:
@@ -47,7 +45,7 @@ CODES = {
 }
 
 
-class TestYeastar(OriginateContract, SharedTokenContract):
+class TestYeastar(SharedTokenContract):
     originator = Originate
     account: ClassVar = {"dial_permission": "22"}
     secrets: ClassVar = {"client_id": CLIENT, "client_secret": SECRET}
@@ -63,18 +61,10 @@ class TestYeastar(OriginateContract, SharedTokenContract):
         "nowhere": (Reply(404), "refused"),
     }
     bad_settings: ClassVar = {"account.dial_permission": ("22,23", "a", "2" * 30)}
-    has_tokens = True
-
     login = "/get_token"
 
     def server(self) -> FakeYeastar:
         return FakeYeastar(CLIENT, SECRET)
-
-    def token_pbx(self) -> FakeYeastar:
-        return self.server()
-
-    def link_to(self, pbx: TokenPbx) -> PbxLink:
-        return self.link(pbx.url)
 
 
 @pytest.fixture

@@ -41,6 +41,11 @@ if TYPE_CHECKING:
 # so nobody asks it: a token that has ended is refused, and nothing rings.
 _LIFE_S = 3600.0
 _SUCCESS = "success"
+_FAILED = (
+    "fail",
+    "error",
+    "reject",
+)  # any other word of `finalstatus` may be of a phone that rings
 # Statuses of `makecall` that mean something of their own -> why the call is not placed.
 _STATUSES = {403: "credentials", 404: "unknown_exten", 409: "busy"}
 _UNPROCESSED = (422, 424)
@@ -142,8 +147,9 @@ class Originate(Originator):
             return FailedCallError(_STATUSES[answer.status], text or f"HTTP {answer.status}")
         if answer.status not in _UNPROCESSED:
             judge_status(answer, text)
-            if "finalstatus" not in said:
-                return FailedCallError("unknown", "the answer has no finalstatus")
+            final = as_text(said.get("finalstatus"))
+            if not final.lower().startswith(_FAILED):
+                return FailedCallError("unknown", words(self.link, "finalstatus", final, text))
         found = (reason for pattern, reason in _REASONS if pattern.search(text.lower()))
         return FailedCallError(next(found, "refused"), text)
 
