@@ -174,10 +174,11 @@ class Originate(Originator):
     `headers` (a JSON object), `format` (`json`, `form`, `xml` or `none`), `content_type`, `body`.
     In path, headers and body `{number}` stands for the number as the PBX dials it,
     `{international}` for it in E.164, and so on: `{exten}`, `{call_id}`, `{caller_id}`, `{name}`,
-    `{timeout_s}`, `{auto_answer}`, and `{user}`, `{password}`, `{token}` of what we show. Each is escaped for
-    where it stands. In JSON a string that is just `{timeout_s}` or `{auto_answer}` is a number, or
-    true or false; one with a `?`, as `{caller_id?}`, is null where there is none. Without a place
-    for it `token` is sent as a bearer token, and `user` with `password` as Basic authentication.
+    `{timeout_s}`, `{auto_answer}`, and `{user}`, `{password}`, `{token}` of what we show. Each is
+    escaped for where it stands. In JSON a string that is just `{timeout_s}` or `{auto_answer}` is a
+    number, or true or false; one with a `?`, as `{caller_id?}`, is null where there is none.
+    Without a place for it `token` is sent as a bearer token, and `user` with `password` as Basic
+    authentication.
 
     What a placed call is: `success_status` (`200-299`), and if set `success_json`
     (`/status=OK`, a JSON pointer and its value) and `success_match` (a regular expression that is
