@@ -53,8 +53,9 @@ _FAILURES = {
     60001: "unknown_exten",  # DATA NOT FOUND
     70087: "credentials",  # IP FORBIDDEN, in no guide
 }
+# What it says to those whom it let in: SUCCESS, ACCESS DENIED, OPERATION FAILED.
+_KNOWS_US = (_SUCCESS, 10005, 10009)
 # Of a login, where nothing rings whatever is said; any other is `credentials`.
-_KNOWS_US = (_SUCCESS, 10005, 10009)  # ACCESS DENIED, OPERATION FAILED
 _LOGIN_FAILURES = {-2: "unreachable", _TOO_MANY_TOKENS: "refused"}
 _MAX_ID = 100
 _NO_CODE = "the answer is none of its API"
@@ -120,7 +121,7 @@ class Originate(Originator):
         code = _code(said)
         if code is None:
             raise FailedCallError("unreachable", _NO_CODE)
-        # A client may be let dial and not read the PBX's information.
+        # A client may be allowed to dial and not to read the PBX's information.
         if code not in _KNOWS_US:
             raise FailedCallError(_LOGIN_FAILURES.get(code, "credentials"), self._words(said))
         return f"API client {self.link.secret('client_id')[:8]}…"
