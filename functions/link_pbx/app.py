@@ -22,6 +22,7 @@ desk = Desk(
     gateway=bootstrap.socket_gateway,
     again=bootstrap.link_again,
     now_s=time.time,
+    account=bootstrap.socket_account,
 )
 bootstrap.prepare_link()
 

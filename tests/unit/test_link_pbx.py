@@ -370,7 +370,7 @@ def test_another_name_after_apps_is_told_by_the_log(
 def test_the_tenants_own_name_after_apps_is_filtered(gateway: FakeGateway, key: str) -> None:
     pbx = FakeAsterisk()
     pbx.apps = ["crm", "more"]
-    gateway.desk = gateway.desk._replace(apps=lambda _: ("crm", "more"))
+    gateway.desk = gateway.desk._replace(account=lambda _: {"apps": "crm, more"})
     gateway.connect(pbx, key, tasks=False)
     gateway.run_tasks()
 

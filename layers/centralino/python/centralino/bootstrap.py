@@ -319,6 +319,17 @@ def link_again() -> Again | None:
     return LambdaFunction(function, env=dict(os.environ))
 
 
+def socket_account(tenant: str) -> Mapping[str, str]:
+    """Return what is set of the PBXs that connect to us; empty if they connected before it was.
+
+    Raises:
+        PayloadError: that is no tenant's id.
+        UnavailableError: there is no answer.
+    """
+    stored = line_store(tenant).get("asterisk_ws")
+    return {} if stored is None else stored.account
+
+
 def prepare_link() -> None:
     """Do what every connection of a PBX needs while the container starts: it waits for the first.
 

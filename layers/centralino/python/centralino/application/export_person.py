@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from centralino.application.contact_record import contact_record
@@ -21,8 +22,8 @@ def export_person(
     """Return a contact and all that is kept by its numbers, as plain JSON.
 
     That is what the card of each shows of the contact, the customers that it was learned to be,
-    earlier calls from it, what was decided of these, the calls that were placed to it, and whether
-    it is on the do-not-call list.
+    earlier calls from it, what was decided of these, the calls that were placed to it, what PBXs
+    said of calls with it, and whether it is on the do-not-call list.
 
     Raises:
         NotFoundError: there is no such contact.
@@ -46,4 +47,5 @@ def export_person(
         "decisions": [decision_record(kept) for kept in left.decisions],
         "placed_calls": [call._asdict() for call in left.calls],
         "do_not_call": dict(left.blocked),
+        "events": [json.loads(text) for text in left.events],
     }

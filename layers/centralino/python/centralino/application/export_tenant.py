@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from centralino.application.contact_record import contact_record
@@ -101,6 +102,7 @@ def _later(
         {"type": "do_not_call", "number": number, "reason": reason}
         for number, reason in left.traces.blocked.items()
     ]
+    records += [{"type": "event", "event": json.loads(text)} for text in left.traces.events]
     return records, left.cursor
 
 

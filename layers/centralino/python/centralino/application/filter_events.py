@@ -7,6 +7,7 @@ the application, so any connection of that PBX does.
 from __future__ import annotations
 
 import json
+import re
 
 from centralino.application.ask_socket import (
     Clock,
@@ -24,9 +25,16 @@ if TYPE_CHECKING:
     from centralino.ports.sockets import Socket, Sockets
 
 APP = "centralino"
+_APP = re.compile(r"[A-Za-z0-9_.-]{1,80}", re.ASCII)
 _NOT_FOUND = 404
 _TRIES = 3
 _PAUSE_S = 1.0
+
+
+def app_names(setting: str) -> tuple[str, ...]:
+    """Return the names in an account's `apps`, spelled as after `apps=` in ari.conf."""
+    names = tuple(name for name in re.split(r"[,\s]+", setting) if _APP.fullmatch(name))
+    return names or (APP,)
 
 
 def filter_task(socket: Socket) -> dict[str, str]:

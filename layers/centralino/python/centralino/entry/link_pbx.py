@@ -12,7 +12,7 @@ Contract: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigatewa
 from __future__ import annotations
 
 from centralino.application.ask_socket import Clock
-from centralino.application.filter_events import APP, filter_events, filter_task
+from centralino.application.filter_events import app_names, filter_events, filter_task
 from centralino.application.ping_sockets import ping_sockets
 from centralino.application.take_frame import take_frame
 from centralino.domain.errors import CentralinoError, UnavailableError
@@ -49,7 +49,7 @@ class Desk(NamedTuple):
         gateway: sends; None if the environment doesn't name one.
         again: has this function run once more; None if the environment doesn't name it.
         now_s: the time, seconds since 1970.
-        apps: a tenant's names after `apps=` in ari.conf.
+        account: a tenant's account of `asterisk_ws`, empty if there is none (yet).
         known: connections that need not be looked up any more.
         clock: how time passes for what waits.
     """
@@ -60,7 +60,7 @@ class Desk(NamedTuple):
     gateway: Callable[[], SocketGateway | None]
     again: Callable[[], Again | None]
     now_s: Callable[[], float]
-    apps: Callable[[str], tuple[str, ...]] = lambda _: (APP,)
+    account: Callable[[str], Mapping[str, str]] = lambda _: {}
     known: set[str] = set()  # noqa: RUF012 - a named tuple's default, one for each container
     clock: Clock = Clock()
 
@@ -185,7 +185,7 @@ def _filter(tenant: str, socket_id: str, desk: Desk) -> dict[str, Any]:
         outcome = "filtered"
         if not socket.filtered:
             sockets = Sockets(store, gateway)
-            apps = desk.apps(tenant)
+            apps = app_names(desk.account(tenant).get("apps", ""))
             outcome = filter_events(sockets, socket, apps, timeout_s=FILTER_S, clock=desk.clock)
     site = socket.site if socket else ""
     emit(_line(desk, "filter", tenant=tenant, site=site, socket=socket_id, outcome=outcome))

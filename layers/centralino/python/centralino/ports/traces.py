@@ -1,7 +1,7 @@
 """What calls leave behind, by the other party's number.
 
-Earlier calls from it, what was decided of them, calls that were placed to it, and whether it is on
-the do-not-call list.
+Earlier calls from it, what was decided of them, calls that were placed to it, what PBXs said of
+calls with it, and whether it is on the do-not-call list.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ class Traces(NamedTuple):
         decisions: what was decided, in no order that matters.
         calls: calls that were asked for, placed or not, in no order that matters.
         blocked: number, or block, on the do-not-call list -> why.
+        events: what PBXs said of calls, as it came (JSON), in no order that matters.
     """
 
     histories: Mapping[str, History]
     decisions: tuple[Kept, ...]
     calls: tuple[PlacedCall, ...] = ()
     blocked: Mapping[str, str] = {}
+    events: tuple[str, ...] = ()
 
 
 class TracePage(NamedTuple):

@@ -71,6 +71,7 @@ class Originate(Originator):
         "restart Asterisk, then look at `centralino pbx status`",
     )
     dedupes = True
+    by_socket = True
     clock = Clock()
 
     def originate(self, order: Order, *, timeout_s: float) -> Placed:

@@ -42,6 +42,10 @@ EVENT_S = 90 * 86_400
 # How long one question may take while somebody waits for the PBX's answer, seconds.
 POLL_S = 1.0
 EVENT_KIND = "event"
+# How much of a number says whose it is, and how many of them an event is found by.
+NUMBER_DIGITS = 9
+MAX_NUMBERS = 40
+_NUMBER = re.compile(r"(?<![\d.])\d{6,}(?!\d|\.\d)", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9._@:;,+=/-]{1,128}", re.ASCII)
 _MISSING = "ConditionalCheckFailedException"
 
@@ -126,7 +130,7 @@ class DynamoSocketStore(OneTenant):
             "doc": {"S": text},
             "expires_at": {"N": str(at_ms // 1000 + EVENT_S)},
             "lpk": {"S": f"T#{self.tenant}#L#{EVENT_KIND}#{shard}"},
-            "lsk": {"S": f"{call_id}#{sk}"},
+            "lsk": {"S": f"{call_id}#{sk}#{','.join(numbers_in(text))}"},
         }
         self._call("PutItem", {"Item": item})
 
@@ -240,6 +244,15 @@ class DynamoSocketList:
 
     def _holds(self, item: Item) -> bool:
         return int(item["expires_at"]["N"]) > self._now()
+
+
+def numbers_in(text: str) -> list[str]:
+    """Return the ends of the numbers in an event: what it is found by when a person is erased.
+
+    The last digits, as a number is spelled in many ways; Asterisk's unique ids are none.
+    """
+    found = {match[0][-NUMBER_DIGITS:] for match in _NUMBER.finditer(text)}
+    return sorted(found)[:MAX_NUMBERS]
 
 
 def socket_list_key(socket_id: str) -> str:

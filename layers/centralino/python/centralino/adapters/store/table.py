@@ -42,7 +42,7 @@ a schema version `sv`.
 | whose connection is it, and which are to be pinged? | index `list`: `WS#<0..15>` / `<connection>` | Query and GetItem, by what the connections lead to alone |
 | what did a PBX answer through its connection? | `T#acme#W#<request>` / `W` | `SocketAnswer`; GetItem, until it is there |
 | what happened in a call that was placed? | `T#acme#V#<call>` / `<milliseconds>#<hash>` | `CallEvent`; Query |
-| events, to erase a person or a tenant | index `list`: `T#acme#L#event#<0..15>` / `<call>#<milliseconds>#<hash>` | Query |
+| which events name this number? | index `list`: `T#acme#L#event#<0..15>` / `<call>#<milliseconds>#<hash>#<ends of numbers>` | Query of the index alone, all shards, to export and erase a person |
 | tombstones, to erase a tenant | index `list`: `T#acme#L#tombstone#<0..15>` / `hubspot:17` | Query |
 
 **NumberCard.** `n` counts the holders; `h:<contact id>` is one holder, a JSON array in the order of

@@ -1,13 +1,15 @@
 """What calls have left behind, in DynamoDB: `ports/traces.py`'s TraceStore.
 
-Histories of numbers, decisions, placed calls and the do-not-call list are lists of the index. A
-decision holds the caller's number, a placed call the one that was called: they are found by looking
-through all of them. Conversations are in no list: they end by themselves within the hour; so do
-clicks and what was answered to idempotency keys, within a day.
+Histories of numbers, decisions, placed calls, events of PBXs and the do-not-call list are lists of
+the index. A decision holds the caller's number, a placed call the one that was called: they are
+found by looking through all of them. Events are the most by far, and are found by the list alone:
+it has the ends of their numbers. Conversations are in no list: they end by themselves within the
+hour; so do clicks and what was answered to idempotency keys, within a day.
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -18,20 +20,23 @@ from centralino.adapters.store.dial_items import block_key, read_call
 from centralino.adapters.store.learner import MAX_KEYS, read_now
 from centralino.adapters.store.one_tenant import READ_ATTEMPTS, TIMEOUT_S, OneTenant
 from centralino.adapters.store.route_items import history_key, read_history, read_kept
+from centralino.adapters.store.sockets import EVENT_KIND, NUMBER_DIGITS
 from centralino.adapters.store.table import LIST_INDEX, SHARDS
 from centralino.domain.errors import PayloadError, ThrottledError
 from centralino.ports.traces import TracePage, Traces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from centralino.adapters.store.table import Item
     from centralino.domain.customer import History
     from centralino.domain.decision import Kept
     from centralino.ports.dialling import PlacedCall
 
-KINDS = ("history", "decision", "call", "block")
-_CURSOR = re.compile(rf"({'|'.join(KINDS)})\.(\d{{1,2}})", re.ASCII)
+KINDS = ("history", "decision", "call", "block", EVENT_KIND)
+# Of one question for entries alone; the service ends a page at a megabyte anyhow.
+MAX_ENTRIES = 5_000
+_CURSOR = re.compile(rf"({'|'.join(KINDS)})\.(\d{{1,2}})(?:\.([\w-]+=*))?", re.ASCII)
 
 
 class DynamoTraceStore(OneTenant):
@@ -52,7 +57,13 @@ class DynamoTraceStore(OneTenant):
             if call.number in wanted and not self._is_over(item)
         )
         blocked = self._read([block_key(self.tenant, number) for number in sorted(wanted)])
-        return Traces(self._histories(items), tuple(decisions), tuple(calls), _reasons(blocked))
+        return Traces(
+            self._histories(items),
+            tuple(decisions),
+            tuple(calls),
+            _reasons(blocked),
+            tuple(text for keys in self._events(wanted) for text in self._texts(keys)),
+        )
 
     def erase(self, numbers: Sequence[str]) -> int:
         """Remove what calls from some numbers have left behind; see the port."""
@@ -64,10 +75,18 @@ class DynamoTraceStore(OneTenant):
         gone += [item for item, call in self._calls() if call.number in wanted]
         for item in gone:
             self._delete({"pk": item["pk"], "sk": item["sk"]})
-        return len(gone)
+        removed = len(gone)
+        for keys in self._events(wanted):
+            for key in keys:
+                self._delete(key)
+            removed += len(keys)
+        return removed
 
     def page(self, *, cursor: str = "", limit: int = 100) -> TracePage:
-        """List all of the tenant's; see the port. A page is a shard's, whatever the limit."""
+        """List all of the tenant's; see the port.
+
+        A page is a shard's, whatever the limit; but for events, of which there are many more.
+        """
         if not 1 <= limit <= MAX_KEYS:
             raise PayloadError("limit", f"a number from 1 to {MAX_KEYS}")
         kind, shard = KINDS[0], 0
@@ -76,6 +95,8 @@ class DynamoTraceStore(OneTenant):
             if not match or int(match[2]) >= SHARDS:
                 raise PayloadError("cursor", "the cursor of the page before")
             kind, shard = match[1], int(match[2])
+            if kind == EVENT_KIND:
+                return self._event_page(shard, match[3] or "", limit)
         items = [item for keys in self._listed(kind, shard) for item in self._read(keys)]
         if kind == "history":
             traces = Traces(self._histories(items), ())
@@ -87,10 +108,23 @@ class DynamoTraceStore(OneTenant):
                 traces = Traces({}, tuple(read_kept(item["doc"]["S"]) for item in left))
             else:
                 traces = Traces({}, (), tuple(map(read_call, left)))
-        if shard + 1 < SHARDS:
-            return TracePage(traces, f"{kind}.{shard + 1}")
-        following = KINDS[KINDS.index(kind) + 1 :]
-        return TracePage(traces, f"{following[0]}.0" if following else "")
+        return TracePage(traces, _next_shard(kind, shard))
+
+    def _event_page(self, shard: int, after: str, limit: int) -> TracePage:
+        """Return some events of a shard, those behind an entry of the list."""
+        start: dict[str, str] = {}
+        if after:
+            lsk = _decoded(after)
+            call_id, _, sk = lsk.rpartition("#")[0].partition("#")
+            lpk = shard_key(self.tenant, EVENT_KIND, shard)
+            start = {"pk": f"T#{self.tenant}#V#{call_id}", "sk": sk, "lpk": lpk, "lsk": lsk}
+        entries = next(self._pages(EVENT_KIND, shard, limit, start))
+        keys = [{"pk": entry["pk"], "sk": entry["sk"]} for entry in entries]
+        cursor = _next_shard(EVENT_KIND, shard)
+        if len(entries) == limit:
+            last = base64.urlsafe_b64encode(entries[-1]["lsk"]["S"].encode()).decode()
+            cursor = f"{EVENT_KIND}.{shard}.{last}"
+        return TracePage(Traces({}, (), (), {}, tuple(self._texts(keys))), cursor)
 
     def purge(self, *, limit: int = 100) -> int:
         """Remove some of the tenant's; see the port."""
@@ -117,6 +151,32 @@ class DynamoTraceStore(OneTenant):
                 for item in self._read(keys):
                     yield item, read_call(item)
 
+    def _events(self, numbers: Collection[str]) -> Iterator[list[Item]]:
+        """Yield, a hundred at a time, the keys of all events of the calls that name a number."""
+        ends = {number[-NUMBER_DIGITS:] for number in numbers}
+        for shard in range(SHARDS):
+            # All events of a call are in one shard.
+            entries = list(self._entries(EVENT_KIND, shard))
+            named = {
+                entry["pk"]["S"]
+                for entry in entries
+                if not ends.isdisjoint(entry["lsk"]["S"].rpartition("#")[2].split(","))
+            }
+            keys = [
+                {"pk": entry["pk"], "sk": entry["sk"]}
+                for entry in entries
+                if entry["pk"]["S"] in named
+            ]
+            for start in range(0, len(keys), MAX_KEYS):
+                yield keys[start : start + MAX_KEYS]
+
+    def _texts(self, keys: Sequence[Item]) -> Iterator[str]:
+        yield from self._unexpired(self._read(keys))
+
+    def _unexpired(self, items: Sequence[Item]) -> Iterator[str]:
+        """Yield the texts of events that are not over."""
+        yield from (item["doc"]["S"] for item in items if not self._is_over(item))
+
     def _histories(self, items: Sequence[Item]) -> dict[str, History]:
         return {
             item["pk"]["S"].rpartition("#")[2]: read_history(item)
@@ -129,17 +189,30 @@ class DynamoTraceStore(OneTenant):
 
     def _listed(self, kind: str, shard: int) -> Iterator[list[Item]]:
         """Yield the keys in a part of a list, up to a hundred at a time."""
+        for entries in self._pages(kind, shard, MAX_KEYS):
+            if entries:
+                yield [{"pk": entry["pk"], "sk": entry["sk"]} for entry in entries]
+
+    def _entries(self, kind: str, shard: int) -> Iterator[Item]:
+        """Yield the entries of a part of a list, thousands with each question."""
+        for entries in self._pages(kind, shard, MAX_ENTRIES):
+            yield from entries
+
+    def _pages(
+        self, kind: str, shard: int, limit: int, start: Mapping[str, str] | None = None
+    ) -> Iterator[list[Item]]:
         payload: dict[str, Any] = {
             "TableName": self._table,
             "IndexName": LIST_INDEX,
             "KeyConditionExpression": "lpk = :lpk",
             "ExpressionAttributeValues": {":lpk": {"S": shard_key(self.tenant, kind, shard)}},
-            "Limit": MAX_KEYS,
+            "Limit": limit,
         }
+        if start:
+            payload["ExclusiveStartKey"] = {name: {"S": text} for name, text in start.items()}
         while True:
             answer = self._call("Query", payload)
-            if answer["Items"]:
-                yield [{"pk": item["pk"], "sk": item["sk"]} for item in answer["Items"]]
+            yield answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return
             payload["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
@@ -161,6 +234,21 @@ class DynamoTraceStore(OneTenant):
 
     def _call(self, operation: str, payload: dict[str, Any]) -> dict[str, Any]:
         return self._client.call(operation, payload, timeout_s=TIMEOUT_S)
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(text).decode()
+    except ValueError:
+        raise PayloadError("cursor", "the cursor of the page before") from None
+
+
+def _next_shard(kind: str, shard: int) -> str:
+    """Return the cursor of what follows a shard of a list; empty at the end."""
+    if shard + 1 < SHARDS:
+        return f"{kind}.{shard + 1}"
+    following = KINDS[KINDS.index(kind) + 1 :]
+    return f"{following[0]}.0" if following else ""
 
 
 def _reasons(items: Sequence[Item]) -> dict[str, str]:
