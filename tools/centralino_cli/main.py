@@ -17,6 +17,7 @@ from centralino_cli import (
     calls,
     crm,
     customers,
+    dialling,
     importing,
     keys,
     nodes,
@@ -78,6 +79,7 @@ app.command("import")(importing.import_file)
 app.add_typer(agents.app, name="agents")
 app.add_typer(crm.app, name="crm")
 app.add_typer(customers.app, name="customers")
+app.add_typer(dialling.app, name="dialling")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(nodes.app, name="nodes")
