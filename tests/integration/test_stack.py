@@ -70,9 +70,10 @@ def test_sam_deploys_every_route_of_the_template_to_the_alias(local_stack: Stack
         resource["Properties"]["RouteKey"]
         for resource in built["Resources"].values()
         if resource["Type"] == "AWS::ApiGatewayV2::Route"
+        and resource["Properties"]["ApiId"] == {"Ref": "HttpApi"}
     }
     gateway = local_stack.emulator.client("apigatewayv2")
-    (api,) = gateway.get_apis()["Items"]
+    (api,) = [one for one in gateway.get_apis()["Items"] if one["ProtocolType"] == "HTTP"]
     integrations = {
         f"integrations/{item['IntegrationId']}": item["IntegrationUri"]
         for item in gateway.get_integrations(ApiId=api["ApiId"])["Items"]
@@ -106,7 +107,10 @@ def test_sam_local_start_api_finds_every_route_of_the_template(
     )
     routes = {(method, path): function for method, path, function in json.loads(found.stdout)}
     for resource in built["Resources"].values():
-        if resource["Type"] == "AWS::ApiGatewayV2::Route":
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::ApiGatewayV2::Route" and (
+            properties["ApiId"] == {"Ref": "HttpApi"}
+        ):
             method, _, path = resource["Properties"]["RouteKey"].rpartition(" ")
             assert (method or "GET", path) in routes
     assert routes["GET", "/v1/lookup"] == "LookupFunction"

@@ -37,7 +37,8 @@ def test_make_run_starts_the_system_and_every_command_it_prints_works(tmp_path: 
         assert demo["tenant"] == "demo"
         assert set(demo["keys"]) == {"pbx", "crm", "agent", "supervisor", "admin"}
         *calls, tell, ring, save, ring_again = run.commands()
-        said = [play(command) for command in calls]
+        # The one that is refused is answered with an error, as it should be.
+        said = [play(command, fails="899 " in command) for command in calls]
         assert said[:4] == [
             "*Mario Rossi",
             "*Mario Rossi",
@@ -62,7 +63,12 @@ def test_make_run_starts_the_system_and_every_command_it_prints_works(tmp_path: 
         assert (typed["action"], typed["destination"]) == ("go", "queue:600")
         assert json.loads(said[16])["destination_name"] == "support"
         assert json.loads(said[17])["decision"]["rule"] == "paying customers"
-        assert said[18:] == []
+        placed, state, refused, trail = (json.loads(text) for text in said[18:])
+        assert (placed["status"], placed["number"]) == ("placed", "0244556677")
+        assert (state["call_id"], state["provider_id"]) == (placed["call_id"], "demo-1")
+        assert (refused["status"], refused["reason"]) == (403, "premium")
+        assert [call["status"] for call in trail["calls"]] == ["refused", "placed"]
+        assert "the phone of 21 rings, then it dials 0244556677" in run.text
         assert play(tell) == ""
         eventually(lambda: play(ring) == "Nina Costa")
         assert json.loads(play(save))["id"] == "api:ada"

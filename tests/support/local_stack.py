@@ -90,13 +90,19 @@ def eventually(holds: Callable[[], bool], limit_s: float = 60.0) -> None:
         time.sleep(0.2)
 
 
-def play(command: str) -> str:
-    """Run a printed command in a shell and return what it prints; a failed request fails."""
+def play(command: str, *, fails: bool = False) -> str:
+    """Run a printed command in a shell and return what it prints; a failed request fails.
+
+    Args:
+        command: as it was printed.
+        fails: the request is to fail; what it prints is the error's body.
+    """
+    options = "--fail-with-body" if fails else "--fail"
     done = subprocess.run(
-        ["sh", "-c", command.replace("curl ", "curl --silent --show-error --fail ", 1)],
+        ["sh", "-c", command.replace("curl ", f"curl --silent --show-error {options} ", 1)],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, f"{command}: {done.stderr}"
+    assert (done.returncode == 0) != fails, f"{command}: {done.stderr}"
     return done.stdout

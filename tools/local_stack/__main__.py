@@ -45,6 +45,7 @@ def main() -> int:
             say=lambda task: print(f"... {task}", flush=True),
         ) as stack:
             print(_welcome(stack, arguments.directory, time.monotonic() - started), flush=True)
+            stack.pbx.tell = lambda line: print(line, flush=True)
             try:
                 while stack.alive:
                     time.sleep(WATCH_INTERVAL_S)

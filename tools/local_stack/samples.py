@@ -36,6 +36,10 @@ print(f"-H webhook-id:demo-{t} -H webhook-timestamp:{t} \
 -H webhook-signature:v1,{b.b64encode(m).decode()}")"""
 
 
+# Prints the id of a call in the audit trail.
+CALL_ID = r's/.*"call_id": "\([0-9A-Za-z]*\)".*/\1/p'
+
+
 def digits(code: str) -> str:
     """Return what a keypad has of a VAT number."""
     return code.removeprefix("IT")
@@ -53,10 +57,19 @@ def sample_commands(stack: Stack) -> tuple[tuple[str, str], ...]:
         url = f"{stack.url}/v1/k/{stack.keys['pbx']}/identify/{node}"
         return f"curl -d idContact={digits(code)} '{url}'"
 
+    def post(role: str, order: str) -> str:
+        json_body = ("-H 'content-type: application/json'", f"-d '{order}'")
+        return curl(role, "originate", *json_body)
+
     ask, stranger = "pbx/asterisk/identify", "number=0277712345&call_id=try"
     event = json.dumps(NEW_EVENT)
     signed = f"$(python3 -c {quote(SIGN)} {stack.webhook_secret} {quote(event)})"
     webhook = (signed, "-H 'content-type: application/json'", f"-d {quote(event)}")
+    order = json.dumps({"number": "0244556677", "exten": "21"})
+    dear = json.dumps({"number": "899 123456", "exten": "21"})
+    latest = curl("admin", "originate?limit=1").replace("curl", "curl -s", 1)
+    latest = f"$({latest} | sed -n '{CALL_ID}')"
+    state = f"curl -H 'x-api-key: {stack.keys['agent']}' \"{stack.url}/v1/originate/{latest}\""
     body = ("-X PUT", "-H 'content-type: application/json'", f"-d '{json.dumps(NEW_CONTACT)}'")
     return (
         ("Who is calling?", curl("pbx", "lookup?number=%2B390244556677")),
@@ -77,6 +90,10 @@ def sample_commands(stack: Stack) -> tuple[tuple[str, str], ...]:
         ("... types it ...", curl("pbx", f"{ask}?{stranger}&node=who&digits={digits(OFFICINE)}")),
         ("... and is known at the next call", curl("pbx", "route?number=0277712345")),
         ("Why did that call go there?", curl("admin", "route/explain?number=0277712345")),
+        ("One click: the phone of 21 rings, then the number's ...", post("agent", order)),
+        ("... what became of it?", state),
+        ("Nobody dials a premium number", post("agent", dear)),
+        ("Every attempt is in the audit trail", curl("admin", "originate?limit=2")),
         ("A CRM tells of a contact, signed ...", curl("crm", "crm/generic", *webhook)),
         ("... and a moment later it calls", curl("pbx", "lookup?number=027654321")),
         ("Save a contact ...", curl("admin", "contacts/api:ada", *body)),

@@ -30,6 +30,7 @@ class Stack:
         tenant: the demo tenant's id.
         keys: role -> API key of the demo tenant.
         webhook_secret: what the demo tenant's own CRM signs with.
+        pbx: what places the demo tenant's calls.
         table: the name of the DynamoDB table.
         directory: where its data are.
         emulator: AWS as the stack sees it: its endpoint, and clients for its services.
@@ -48,6 +49,7 @@ class Stack:
         self.tenant = TENANT
         self.keys = demo.keys
         self.webhook_secret = demo.webhook_secret
+        self.pbx = demo.pbx
         self.table = table
         self.directory = directory
         self.emulator = emulator
@@ -104,6 +106,7 @@ def start(
         gateway = Gateway(listener, emulator, deployment.api_id, deployment.socket_api_id)
         resources.callback(gateway.stop)
         demo = load_demo(emulator, deployment, directory / "demo.json", url, say)
+        resources.callback(demo.pbx.stop)
         _write_environment(directory / "aws.env", emulator, deployment, url)
         return Stack(url, demo, deployment.table, directory, emulator, resources.pop_all())
 

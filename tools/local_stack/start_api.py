@@ -31,6 +31,9 @@ def with_events(template: dict[str, Any]) -> dict[str, Any]:
         if route["Type"] != f"{GATEWAY}Route":
             continue
         properties = route["Properties"]
+        # What PBXs connect to is no part of `sam local start-api`.
+        if properties["ApiId"] != {"Ref": "HttpApi"}:
+            continue
         function = kept[_function(resources, properties["Target"])]["Properties"]
         method, _, path = properties["RouteKey"].rpartition(" ")
         event = {"Path": path, "Method": method or "ANY", "PayloadFormatVersion": "2.0"}
