@@ -18,7 +18,7 @@ from tests.support.click_faults import FAULTS, Seen, at_step
 from tests.support.clicks import TENANT, Clicks, Left, said
 from tests.support.crm import LoopbackWeb
 from tests.support.memory_store import Stores
-from tests.support.originate.containers import LATER_S, Containers
+from tests.support.originate.containers import Containers
 from tests.support.originate.generic import TOKEN, FakeVoiceAtWork
 from tests.support.originate.yeastar import FakeYeastar
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tests.support.fault_proxy import FaultProxy
     from tests.support.originate import FakePbx
 
+# As long as it takes until a token may be renewed.
+LATER_S = 60.0
 # No test waits for the eight seconds that a PBX has.
 PATIENCE_S = 0.5
 

@@ -138,10 +138,10 @@ def test_of_two_who_save_rules_at_once_both_get_a_version_of_their_own(
     rival = routing_of(stores)
     original = routing._transact
 
-    def slower(actions: Any) -> tuple[str, ...]:  # noqa: ANN401 - any actions
+    def slower(actions: Any, timeout_s: float = 5) -> tuple[str, ...]:  # noqa: ANN401 - any actions
         routing._transact = original  # type: ignore[method-assign]
         rival.add_rules({"fallback": "queue:first"}, at=AT, by="rival")
-        return original(actions)
+        return original(actions, timeout_s)
 
     routing._transact = slower  # type: ignore[method-assign]
     assert routing.add_rules({"fallback": "queue:second"}, at=AT, by="desk").version == 2
