@@ -21,6 +21,8 @@ READ_UNIT = 0.125 / 1e6
 WRITE_UNIT = 0.625 / 1e6
 STORED_GB = 0.25 + 0.20  # the table and its point-in-time recovery, a month
 LOG_GB = 0.50
+SOCKET_MESSAGE = 1.00 / 1e6  # of up to 32 KB, either way
+SOCKET_MINUTE = 0.25 / 1e6
 METRIC = 0.30  # a month, each; the first ten are free
 FREE_METRICS = 10
 ALARM = 0.10  # a month, each; the first ten are free
@@ -34,6 +36,15 @@ LOG_BYTES = 700 + 300  # our line, and the gateway's
 METRICS = 2 * 6  # two metrics, by the outcomes of an ordinary day; a bad one has up to ten
 ALARMS = 32  # metrics that template.yaml's alarms watch, which is how they are billed
 CONTACT_BYTES = 3_000  # a contact with two numbers: the contact, its cards, the index
+
+# A call that is placed through a PBX's WebSocket: what a real Asterisk was seen to send for one
+# that was answered, and what is assumed of each message.
+SOCKET_EVENTS = 15
+SOCKET_EVENT_UNITS = 3  # an event of 1 to 2 KB, and its entry in the index
+SOCKET_NOTE_UNITS = 8  # ringing, answered, ended, and the answer to our request
+SOCKET_POLLS = 6  # looking for that answer, a read unit each
+SOCKET_LOG_BYTES = 350
+SOCKET_PINGS = 24 * 12  # a day, each sent and answered
 
 
 class Firm(NamedTuple):
@@ -96,6 +107,37 @@ def table() -> str:
         )
         + " |"
     )
+    return "\n".join(rows)
+
+
+def socket_month(calls_a_day: int) -> dict[str, float]:
+    """Return what one PBX that connects to us costs in a month, beside what a call costs anyhow.
+
+    Args:
+        calls_a_day: calls that are placed, or that the PBX tells of just as much.
+    """
+    calls = calls_a_day * DAYS
+    pings = SOCKET_PINGS * DAYS
+    received = calls * (SOCKET_EVENTS + 1) + pings
+    seconds = received * WARM_S
+    writes = calls * (SOCKET_EVENTS * SOCKET_EVENT_UNITS + SOCKET_NOTE_UNITS) + 3 * pings
+    return {
+        "WebSocket API: the connection": MONTH_S / 60 * SOCKET_MINUTE,
+        "WebSocket API: messages": (received + calls + pings) * SOCKET_MESSAGE,
+        "Lambda": received * LAMBDA_REQUEST + seconds * MEMORY_GB * LAMBDA_GB_S,
+        "DynamoDB": writes * WRITE_UNIT + calls * SOCKET_POLLS * READ_UNIT,
+        "Logs": received * SOCKET_LOG_BYTES / 1e9 * LOG_GB,
+    }
+
+
+def socket_table() -> str:
+    """Return what a PBX that connects to us costs as a Markdown table."""
+    sizes = (10, 100, 1_000, 10_000)
+    bills = [socket_month(calls) for calls in sizes]
+    rows = ["| a month, US $ | " + " | ".join(f"{calls:,} calls a day" for calls in sizes) + " |"]
+    rows.append("|---|" + "---:|" * len(sizes))
+    rows.extend(_row(part, [bill[part] for bill in bills]) for part in bills[0])
+    rows.append(_row("together", [sum(bill.values()) for bill in bills]))
     return "\n".join(rows)
 
 
