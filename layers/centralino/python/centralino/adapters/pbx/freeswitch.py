@@ -1,5 +1,7 @@
 """FreeSWITCH and FusionPBX: mod_xml_curl's dialplan, mod_httapi, and a name for mod_cidlookup.
 
+Calls are placed by FreeSWITCH's mod_xml_rpc; FusionPBX's own way is in `fusionpbx.py`.
+
 A request with `section` is mod_xml_curl's: it gets an extension, or `not found`, and FreeSWITCH
 goes on with the dialplan that it has. Any other is mod_httapi's, which comes again after each turn;
 so only httapi can ask for a code, and xml_curl's answer starts it. FreeSWITCH expands `${...}` in
@@ -14,8 +16,10 @@ from __future__ import annotations
 
 import re
 
-from centralino.domain.pbx_values import is_audio, is_url, is_word, plain, xml
+from centralino.domain.errors import PayloadError
+from centralino.domain.pbx_values import is_audio, is_url, is_word, percent, plain, xml
 from centralino.domain.record import TYPE_CHECKING
+from centralino.ports.originate import Originator
 from centralino.ports.pbx import (
     IDS,
     NAMES,
@@ -30,7 +34,9 @@ from centralino.ports.pbx import (
 
 if TYPE_CHECKING:
     from centralino.domain.decision import Decision
+    from centralino.domain.originate import Order, Placed
     from centralino.ports.pbx import Ask, Asked, PbxCall, Told
+    from centralino.ports.web import Answer
 
 _DIGITS = "centralino_digits"
 _NAMES = {
@@ -51,6 +57,28 @@ _EXTENS = (
     *("queue", "schedule", "ivr", "extension", "survey", "custom", "agent", "closing"),
     *("external", "whatsapp"),
 )
+
+# Of a number that an agent's phone shows.
+_MAX_NAME = 60
+# What is waited for a call to fail before it rings; a phone that is off, or busy, says so at once.
+_FAILS_S = 4.0
+# FreeSWITCH's hangup causes -> why a call is not placed; any other is `refused`.
+_CAUSES = {
+    "USER_BUSY": "busy",
+    "CALL_REJECTED": "busy",
+    "NO_ANSWER": "busy",
+    "NO_USER_RESPONSE": "busy",
+    "ORIGINATOR_CANCEL": "busy",
+    "PROGRESS_TIMEOUT": "busy",
+    "ALLOTTED_TIMEOUT": "busy",
+    # The user is in the directory, and no phone of it is registered: it is off.
+    "USER_NOT_REGISTERED": "busy",
+    # The directory has no such user (mod_dptools' user channel says so).
+    "SUBSCRIBER_ABSENT": "unknown_exten",
+    "UNALLOCATED_NUMBER": "unknown_exten",
+    "NO_ROUTE_DESTINATION": "unknown_exten",
+    "INVALID_NUMBER_FORMAT": "unknown_exten",
+}
 
 
 class Adapter(Pbx):
@@ -207,6 +235,149 @@ class Adapter(Pbx):
 
     def _context(self) -> str:
         return _safe(self.text("context", "default")) or "default"
+
+
+class Originate(Originator):
+    """Calls through mod_xml_rpc: `originate`, by `/txtapi/`.
+
+    Account: `base_url`, the address before `/txtapi`; `user`; `domain`, where the agents' phones
+    are registered; `context` (`default`), which dials the number.
+    Secrets: `password`.
+
+    The agent's phones ring and show whom the call is to; the context then dials the number, with
+    the DID that was asked for as caller id (`effective_caller_id_number`, and
+    `outbound_caller_id_number` for FusionPBX's dialplan) if it lets that be.
+
+    HTTP says 200 whatever happens; the answer is `+OK <uuid>` or `-ERR <cause>`, and comes once the
+    agent has answered. A call that fails before it rings fails at once. So after some seconds
+    FreeSWITCH is asked whether the call is there (`show channels like`, by its `presence_data`,
+    which is our `call_id`), and the call is `ringing`. No uuid of ours is given to it: an agent
+    with two phones has two channels, and of one uuid there can only be one (`Duplicate UUID!`).
+
+    Not seen on a real FreeSWITCH; read from mod_xml_rpc.c, mod_commands.c and mod_dptools.c
+    (signalwire/freeswitch, cc93a68).
+
+    https://developer.signalwire.com/freeswitch/FreeSWITCH-Explained/Modules/mod_xml_rpc_1049001/
+    """
+
+    slug = "freeswitch"
+    needs = {  # noqa: RUF012 - the port's own kind of table
+        "account.base_url": "the address before /txtapi, https://pbx.example.com:8080",
+        "account.user": "the user of mod_xml_rpc",
+        "account.domain": "where the agents' phones are registered, pbx.example.com",
+        "account.context?": "the context that dials numbers, default",
+        "secrets.password": "that user's password",
+    }
+    setup = (
+        "load mod_xml_rpc; in xml_rpc.conf.xml set http-port, auth-realm, auth-user and auth-pass",
+        "it speaks no TLS: put a proxy with a certificate of a public authority before it",
+        "let nothing but /txtapi/originate, /txtapi/show and /txtapi/status through the proxy",
+    )
+
+    def originate(self, order: Order, *, timeout_s: float) -> Placed:
+        """Place a call; see the port."""
+        from time import monotonic  # noqa: PLC0415 - the inbound half needs none of these
+
+        from centralino.domain.originate import (  # noqa: PLC0415
+            FailedCallError,
+            Placed,
+            check_order,
+        )
+
+        check_order(order)
+        ends = monotonic() + timeout_s
+        try:
+            self._check_settings()
+        except PayloadError as error:
+            raise FailedCallError("refused", str(error)) from None
+        # What is left is for the question.
+        fails = min(monotonic() + _FAILS_S, ends - timeout_s / 3)
+        try:
+            answer = self._ask("originate", self._dial_string(order), fails, rings=True)
+        except FailedCallError as error:
+            if error.reason == "unknown" and self._exists(order.call_id, ends):
+                return Placed(order.call_id, "ringing")
+            raise
+        return self._placed(answer, order)
+
+    def check(self, *, timeout_s: float) -> str:
+        """Ask for the status; see the port."""
+        from time import monotonic  # noqa: PLC0415
+
+        from centralino.application.ask_pbx import judge_login  # noqa: PLC0415
+        from centralino.domain.originate import FailedCallError  # noqa: PLC0415
+
+        self._check_settings()
+        answer = judge_login(self._ask("status", "", monotonic() + timeout_s, rings=False))
+        found = re.search(rb"FreeSWITCH \(Version ([0-9A-Za-z.+~_-]{1,40})", answer.body)
+        if not found:
+            raise FailedCallError("refused", "there is no FreeSWITCH at this address")
+        return f"FreeSWITCH {found[1].decode()}"
+
+    def _dial_string(self, order: Order) -> str:
+        """Return what `originate` is given; nothing in it can be taken for anything else."""
+        variables = {
+            "presence_data": order.call_id,
+            "originate_timeout": str(order.timeout_s),
+            "origination_caller_id_number": order.dial,
+        }
+        if name := _safe(plain(order.name, _MAX_NAME)).replace("|", "").replace("&", ""):
+            variables["origination_caller_id_name"] = f"'{name}'"
+        if order.caller_id:
+            variables["effective_caller_id_number"] = order.caller_id
+            variables["outbound_caller_id_number"] = order.caller_id
+        if order.auto_answer:
+            variables["sip_auto_answer"] = "true"
+            variables["sip_h_Call-Info"] = "<sip:centralino>;answer-after=0"
+        told = ",".join(f"{variable}={value}" for variable, value in variables.items())
+        phone = f"user/{order.exten}@{self.link.setting('domain')}"
+        context = self.link.setting("context", "default")
+        return f"{{{told}}}{phone} &transfer('{order.dial} XML {context}')"
+
+    def _placed(self, answer: Answer, order: Order) -> Placed:
+        from centralino.application.ask_pbx import judge_status, words  # noqa: PLC0415
+        from centralino.domain.originate import FailedCallError, Placed  # noqa: PLC0415
+
+        said = judge_status(answer).body[:1000].decode("utf-8", "replace").strip()
+        if found := re.fullmatch(r"\+OK ([0-9a-f-]{36})", said):
+            return Placed(found[1])
+        told = words(self.link, said, name=order.name)
+        if cause := re.match(r"-ERR ([A-Z_]{1,60})\b", said):
+            raise FailedCallError(_CAUSES.get(cause[1], "refused"), told)
+        # `-ERR` with words, `-USAGE`: it understood, and did nothing.
+        raise FailedCallError("refused" if said.startswith("-") else "unknown", told)
+
+    def _exists(self, call_id: str, ends: float) -> bool:
+        from centralino.application.ask_pbx import read_object  # noqa: PLC0415
+        from centralino.domain.originate import FailedCallError  # noqa: PLC0415
+
+        try:
+            answer = self._ask("show", f"channels like {call_id} as json", ends, rings=False)
+        except FailedCallError:
+            return False
+        rows = read_object(answer).get("rows")
+        return isinstance(rows, list) and call_id in str(rows)
+
+    def _ask(self, command: str, argument: str, ends: float, *, rings: bool) -> Answer:
+        from centralino.application.ask_pbx import ask_pbx, basic  # noqa: PLC0415
+
+        base = self.link.setting("base_url").rstrip("/")
+        query = f"?{percent(argument)}" if argument else ""
+        login = basic(self.link.setting("user"), self.link.secret("password"))
+        return ask_pbx(
+            self.means.web,
+            "GET",
+            f"{base}/txtapi/{command}{query}",
+            headers={"authorization": login},
+            ends=ends,
+            rings=rings,
+        )
+
+    def _check_settings(self) -> None:
+        from centralino.application.ask_pbx import check_settings  # noqa: PLC0415
+
+        forms = {"user": "[A-Za-z0-9_.@-]{1,100}", "domain": "[A-Za-z0-9.-]{1,200}"}
+        check_settings(self.link, self.needs, {**forms, "context": _WORD})
 
 
 def _safe(text: str) -> str:
