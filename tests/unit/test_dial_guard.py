@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import phonenumbers
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from phonenumbers import PhoneNumberType, shortnumberinfo
 from phonenumbers.shortdata import _AVAILABLE_REGION_CODES
 
+import dialling_page
 from centralino.application.check_call import Asked, block_keys, check_call, check_outside
 from centralino.domain.agent import Agent
 from centralino.domain.dial_guard import country_of, dear_kind, is_emergency, rings_emergency
@@ -19,7 +21,7 @@ from centralino.domain.errors import PayloadError
 from centralino.domain.keys import ApiKey
 from centralino.domain.originate import REFUSALS, Order, RefusedCallError
 from centralino.ports.dialling import Desk
-from tests.support.fraud_matrix import MATRIX, Attempt, attempt, settings_of
+from fraud_matrix import MATRIX, Attempt, attempt, settings_of
 
 DIALLED = re.compile(r"\+?[0-9]+", re.ASCII)
 DEAR = {
@@ -89,6 +91,14 @@ def test_the_matrix_has_each_reason_that_a_number_can_be_refused_for() -> None:
     others = {"do_not_call", "budget", "caller_id", "auto_answer", "exten", "key", "pbx"}
 
     assert {row.outcome for row in MATRIX if row.outcome in REFUSALS} == set(REFUSALS) - others
+
+
+def test_the_page_shows_what_was_tried_as_it_happens_now() -> None:
+    page = (Path(__file__).parents[2] / "docs/dialling.md").read_text()
+
+    assert dialling_page.matrix() in page
+    assert dialling_page.refusals() in page
+    assert dialling_page.satellites() in page
 
 
 @given(
