@@ -39,6 +39,7 @@ CONTEXT = "from-internal"
 _ENDPOINT = re.compile(r"[A-Za-z][A-Za-z0-9]{0,31}/[A-Za-z0-9_.@/+-]{0,100}", re.ASCII)
 _CONTEXT = re.compile(r"[A-Za-z0-9_-]{1,79}", re.ASCII)
 _QUOTED = str.maketrans("", "", '"\\<>')
+_MAX_ID = 150  # AST_MAX_UNIQUEID
 _OK = 200
 _CONFLICT = 409
 _NOT_FOUND = 404
@@ -178,7 +179,8 @@ def judge(answer: AriAnswer, call_id: str) -> Placed:
     """
     if 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's own classes of statuses
         said = _read(answer.body).get("id")
-        return Placed(said if isinstance(said, str) and said else call_id)
+        is_id = isinstance(said, str) and 0 < len(said) <= _MAX_ID
+        return Placed(said if is_id else call_id)
     detail = f"{answer.status} {message_of(answer)}".strip()
     if answer.status in {401, 403}:
         raise FailedCallError("credentials", detail)

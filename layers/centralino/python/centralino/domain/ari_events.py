@@ -40,6 +40,7 @@ _CHANNELS = ("caller", "channel", "peer", "transferer", "transferee", "replace_c
 # Q.850's causes, as far as somebody who dialled a number wants to know them.
 _CAUSES = {1: "unallocated", 17: "busy", 18: "no_answer", 19: "no_answer", 21: "rejected"}
 _NORMAL = (0, 16)
+_MAX_CAUSE = 128
 _CALL_ID = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
 _CHANNEL_ID = re.compile(r"[A-Za-z0-9._@:;,+=/-]{1,128}", re.ASCII)
 _TYPE = re.compile(r"[A-Za-z]{1,40}", re.ASCII)
@@ -182,6 +183,6 @@ def _call_id(channel: Mapping[str, Any]) -> str:
 
 
 def _reason(cause: object) -> str:
-    if not isinstance(cause, int) or cause in _NORMAL:
+    if not isinstance(cause, int) or cause in _NORMAL or not 0 < cause < _MAX_CAUSE:
         return ""
     return _CAUSES.get(cause, f"cause_{cause}")
