@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import ssl
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +20,14 @@ from centralino.domain.originate import FailedCallError, Order, Placed
 from centralino.ports.dialling import PlacedCall
 from centralino.ports.originate import Means, PbxLink
 from tests.support.asterisk import ROOT, Link
+from tests.support.certificates import make_certificate
 from tests.support.cutting_proxy import Cut, CuttingProxy
 from tests.support.dialling_office import CALLER_ID, EXTEN, DiallingOffice, wait_for
 from tests.support.socket_gateway import SocketGateway, kind_of, transcript
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.asterisk
 
@@ -177,6 +180,29 @@ def test_a_wrong_key_does_not_connect_and_the_right_one_does_not_have_to_wait(li
     with closing(DiallingOffice([wrong])) as office:
         wait_for(lambda: "Invalid response code" in office.asterisk.log())
         assert {one.site for one in line.gateway.sockets(TENANT).all()} == {SITE}
+
+
+@pytest.mark.usefixtures("chroot")
+@pytest.mark.parametrize("name", ["localhost", "sockets.example"])
+def test_asterisk_connects_by_tls_to_the_name_that_it_was_given_and_to_no_other(
+    tmp_path: Path, name: str
+) -> None:
+    certificate = make_certificate(tmp_path, name)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    asked: list[str | None] = []
+    # The real gateway knows whose certificate is wanted by nothing but this name.
+    tls.sni_callback = lambda _socket, asked_for, _context: asked.append(asked_for)
+    trusts = certificate.read_bytes().partition(b"-----END PRIVATE KEY-----\n")[2]
+    with closing(SocketGateway(tls)) as gateway:
+        key = gateway.stores.create_tenant(TENANT)["pbx"]
+        link = Link(f"wss://localhost:{gateway.port}/ari", SITE, key, trusts=trusts)
+        with closing(DiallingOffice([link])) as office:
+            wait_for(lambda: len(asked) > 1 or bool(gateway.sockets(TENANT).all()))
+            assert set(asked) == {"localhost"}
+            connected = bool(gateway.sockets(TENANT).all())
+            assert connected == (name == "localhost"), office.asterisk.log()
+            assert ("Up" in office.asterisk.cli("ari show websocket sessions")) == connected
 
 
 def test_a_call_is_placed_after_the_pbx_was_restarted(line: Line) -> None:

@@ -120,8 +120,12 @@ password={password}
 connection_type=persistent
 connection_timeout=5000
 reconnect_interval=500
-tls_enabled=no
+{tls}
 """
+_TLS = """tls_enabled=yes
+ca_list_file={ca}
+verify_server_cert=yes
+verify_server_hostname=yes"""
 _PJSIP = """
 [transport]
 type=transport
@@ -182,15 +186,17 @@ class Link(NamedTuple):
     """A WebSocket that Asterisk opens, and opens again whenever it is closed.
 
     Attributes:
-        uri: where to, `ws://…`.
+        uri: where to, `ws://…` or `wss://…`.
         username, password: what it says who it is with, Basic.
         app: the Stasis application that it stands for.
+        trusts: the only certificate to believe, PEM.
     """
 
     uri: str
     username: str
     password: str
     app: str = "centralino"
+    trusts: bytes = b""
 
 
 class Ari(NamedTuple):
@@ -309,7 +315,7 @@ class Asterisk:
             ),
             "extensions.conf": extensions,
         }
-        for name, text in _ari_files(ari, self.http_port).items() if ari else ():
+        for name, text in _ari_files(ari, self.http_port, self._inside).items() if ari else ():
             files[name] = files.get(name, "") + text
         for name, text in files.items():
             (self._home / name).write_text(text)
@@ -336,7 +342,7 @@ class Asterisk:
             time.sleep(0.1)
 
 
-def _ari_files(ari: Ari, port: int) -> dict[str, str]:
+def _ari_files(ari: Ari, port: int, inside: Path) -> dict[str, str]:
     """Return what to add to the configuration, by file."""
     links = [(f"link-{number}", link) for number, link in enumerate(ari.links)]
     return {
@@ -350,10 +356,15 @@ def _ari_files(ari: Ari, port: int) -> dict[str, str]:
         + "".join(_ARI_LINK.format(name=name, app=link.app, user=ari.user) for name, link in links),
         "websocket_client.conf": "".join(
             _WEBSOCKET_CLIENT.format(
-                name=name, uri=link.uri, username=link.username, password=link.password
+                name=name,
+                uri=link.uri,
+                username=link.username,
+                password=link.password,
+                tls=_TLS.format(ca=inside / f"{name}.pem") if link.trusts else "tls_enabled=no",
             )
             for name, link in links
         ),
+        **{f"{name}.pem": link.trusts.decode() for name, link in links},
     }
 
 

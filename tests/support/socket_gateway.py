@@ -31,6 +31,7 @@ from tests.support.memory_store import Stores
 from tests.support.sip import LOOPBACK
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
     from websockets.http11 import Request, Response
@@ -59,12 +60,15 @@ class Frame(NamedTuple):
 class SocketGateway:
     """The API; `close` ends it.
 
+    Args:
+        tls: what it speaks TLS with, as the real one does; without it is in the clear.
+
     Attributes:
         stores: what is stored.
         frames: every message so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._dynamo = LockedDynamo()
         self.stores = Stores(self._dynamo, self._dynamo.table)
         self.frames: list[Frame] = []
@@ -87,6 +91,7 @@ class SocketGateway:
             0,
             process_request=self._shake_hands,
             select_subprotocol=lambda connection, _: self._said[str(connection.id)]["protocol"],
+            ssl=tls,
             compression=None,
             max_size=MAX_FRAME,
             # Who pings is Asterisk, and ourselves by ARI.
