@@ -179,8 +179,9 @@ def judge(answer: AriAnswer, call_id: str) -> Placed:
     """
     if 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's own classes of statuses
         said = _read(answer.body).get("id")
-        is_id = isinstance(said, str) and 0 < len(said) <= _MAX_ID
-        return Placed(said if is_id else call_id)
+        if not isinstance(said, str) or not 0 < len(said) <= _MAX_ID:
+            said = call_id
+        return Placed(said)
     detail = f"{answer.status} {message_of(answer)}".strip()
     if answer.status in {401, 403}:
         raise FailedCallError("credentials", detail)

@@ -12,8 +12,8 @@ from bisect import bisect_left
 from hashlib import blake2b
 
 from centralino.adapters.aws import AwsError
-from centralino.adapters.store.one_tenant import MAX_KEYS, TIMEOUT_S, OneTenant, read_batch
-from centralino.adapters.store.table import LIST_INDEX, SCHEMA, SHARDS, dump, tenant_key
+from centralino.adapters.store.one_tenant import TIMEOUT_S, OneTenant, read_listed
+from centralino.adapters.store.table import SCHEMA, SHARDS, dump, tenant_key
 from centralino.domain.errors import NotFoundError, PayloadError, ThrottledError
 from centralino.domain.record import TYPE_CHECKING
 from centralino.ports.connections import StoredConnection, SyncState
@@ -236,23 +236,8 @@ class DynamoConnectionList:
 
     def all(self) -> Iterator[StoredConnection]:
         """Yield every connection, whoever's it is."""
-        for shard in range(SHARDS):
-            payload: dict[str, Any] = {
-                "TableName": self._table,
-                "IndexName": LIST_INDEX,
-                "KeyConditionExpression": "lpk = :lpk",
-                "ExpressionAttributeValues": {":lpk": {"S": shard_key(shard)}},
-                "Limit": MAX_KEYS,
-            }
-            while True:
-                answer = self._client.call("Query", payload, timeout_s=TIMEOUT_S)
-                keys = [{"pk": item["pk"], "sk": item["sk"]} for item in answer["Items"]]
-                yield from map(
-                    read_connection, read_batch(self._client, self._table, keys, self._pause)
-                )
-                if "LastEvaluatedKey" not in answer:
-                    break
-                payload["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        lists = map(shard_key, range(SHARDS))
+        yield from map(read_connection, read_listed(self._client, self._table, lists, self._pause))
 
 
 def shard_key(shard: int) -> str:

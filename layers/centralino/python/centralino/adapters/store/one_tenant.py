@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 
 from centralino.adapters.aws import AwsError
+from centralino.adapters.store.table import LIST_INDEX
 from centralino.domain.errors import PayloadError, ThrottledError
 from centralino.domain.record import TYPE_CHECKING
 from centralino.domain.settings import TENANT_PATTERN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from centralino.adapters.store.sender import Sender
@@ -131,3 +132,34 @@ def read_batch(
     if left:
         raise ThrottledError("unprocessed")
     return items
+
+
+def read_listed(
+    client: Sender, table: str, lists: Iterable[str], pause: Callable[[float], None]
+) -> Iterator[Item]:
+    """Read all items that are in some lists of the index, a page at a time.
+
+    Args:
+        client: sends a request to DynamoDB.
+        table: the table's name.
+        lists: the index's partition keys.
+        pause: waits some seconds.
+
+    Raises:
+        UnavailableError: there is no answer.
+    """
+    for lpk in lists:
+        payload: dict[str, Any] = {
+            "TableName": table,
+            "IndexName": LIST_INDEX,
+            "KeyConditionExpression": "lpk = :lpk",
+            "ExpressionAttributeValues": {":lpk": {"S": lpk}},
+            "Limit": MAX_KEYS,
+        }
+        while True:
+            answer = client.call("Query", payload, timeout_s=TIMEOUT_S)
+            keys = [{"pk": item["pk"], "sk": item["sk"]} for item in answer["Items"]]
+            yield from read_batch(client, table, keys, pause)
+            if "LastEvaluatedKey" not in answer:
+                break
+            payload["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

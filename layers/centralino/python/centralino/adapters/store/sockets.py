@@ -13,7 +13,7 @@ import time
 import zlib
 
 from centralino.adapters.aws import AwsError
-from centralino.adapters.store.one_tenant import MAX_KEYS, TIMEOUT_S, OneTenant, read_batch
+from centralino.adapters.store.one_tenant import TIMEOUT_S, OneTenant, read_batch, read_listed
 from centralino.adapters.store.table import (
     LIST_INDEX,
     SCHEMA,
@@ -207,20 +207,9 @@ class DynamoSocketList:
 
     def all(self) -> Iterator[Socket]:
         """Yield every connection, whoever's it is."""
-        for shard in range(SHARDS):
-            payload: dict[str, Any] = {
-                "TableName": self._table,
-                "IndexName": LIST_INDEX,
-                "KeyConditionExpression": "lpk = :lpk",
-                "ExpressionAttributeValues": {":lpk": {"S": f"WS#{shard}"}},
-                "Limit": MAX_KEYS,
-            }
-            while True:
-                answer = self._client.call("Query", payload, timeout_s=TIMEOUT_S)
-                yield from self._read(answer["Items"])
-                if "LastEvaluatedKey" not in answer:
-                    break
-                payload["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        lists = [f"WS#{shard}" for shard in range(SHARDS)]
+        items = read_listed(self._client, self._table, lists, self._pause)
+        yield from (read_socket(item) for item in items if self._holds(item))
 
     def find(self, socket_id: str) -> Socket | None:
         """Return the connection of that id; see the port."""
@@ -234,13 +223,10 @@ class DynamoSocketList:
             },
         }
         answer = self._client.call("Query", payload, timeout_s=TIMEOUT_S)
-        found = self._read(answer["Items"])
+        keys = [{"pk": item["pk"], "sk": item["sk"]} for item in answer["Items"]]
+        items = read_batch(self._client, self._table, keys, self._pause)
+        found = (read_socket(item) for item in items if self._holds(item))
         return next((socket for socket in found if socket.id == socket_id), None)
-
-    def _read(self, keys: list[Item]) -> list[Socket]:
-        wanted = [{"pk": key["pk"], "sk": key["sk"]} for key in keys]
-        items = read_batch(self._client, self._table, wanted, self._pause)
-        return [read_socket(item) for item in items if self._holds(item)]
 
     def _holds(self, item: Item) -> bool:
         return int(item["expires_at"]["N"]) > self._now()
