@@ -46,13 +46,19 @@ class DiallingOffice:
     Args:
         links: the WebSockets that it opens.
         extens: of its agents.
+        extensions: its dialplan.
 
     Attributes:
         agent: the phone of all agents; what it answers as can be changed.
         customer: whoever is called.
     """
 
-    def __init__(self, links: Sequence[Link] = (), extens: Sequence[str] = (EXTEN,)) -> None:
+    def __init__(
+        self,
+        links: Sequence[Link] = (),
+        extens: Sequence[str] = (EXTEN,),
+        extensions: str = EXTENSIONS,
+    ) -> None:
         self._extens = extens
         with ExitStack() as started:
             self.agent = started.enter_context(closing(Phone()))
@@ -62,7 +68,7 @@ class DiallingOffice:
                 ("trunk", self.customer.address),
             )
             self.ari = Ari(out=out, links=links)
-            self.asterisk = Asterisk(self.agent.port, EXTENSIONS, self.ari)
+            self.asterisk = Asterisk(self.agent.port, extensions, self.ari)
             started.callback(self.asterisk.close)
             self.quiet()
             self._started = started.pop_all()
