@@ -121,7 +121,7 @@ def test_whatever_is_asked_for_only_an_ordinary_number_of_an_allowed_country_is_
     assert DIALLED.fullmatch(outcome)
     parsed = phonenumbers.parse(outcome, home)
     allowed = {place for one in (home, *countries) for place in TOGETHER.get(one, {one})}
-    assert phonenumbers.region_code_for_number(parsed) in allowed
+    assert any(phonenumbers.is_valid_number_for_region(parsed, place) for place in allowed)
     assert phonenumbers.number_type(parsed) not in DEAR
     assert not str(parsed.country_code).startswith(("87", "881", "882", "883", "979", "808"))
 
@@ -233,6 +233,34 @@ def test_an_extension_that_is_an_emergency_number_at_home_is_not_called() -> Non
     order = check_call(Asked("110", "21"), allowed, settings, crm_key(), "c" * 22)
 
     assert (caught.value.reason, order.dial) == ("emergency", "110")
+
+
+def test_a_wide_pattern_of_extensions_is_no_way_around_the_guard() -> None:
+    settings = settings_of("IT", "02")._replace(
+        exten_pattern="[0-9]{3,10}", extens={"21": "Anna", "899123456": "trick", "800123456": "Eva"}
+    )
+
+    def outcome(number: str) -> str:
+        try:
+            order = check_call(
+                Asked(number, "21"), desk(DialOptions(internal=True)), settings, crm_key(), "c" * 22
+            )
+        except RefusedCallError as refused:
+            return refused.reason
+        return f"{order.number} {order.dial}"
+
+    assert outcome("899123457") == "premium"
+    assert outcome("899123456") == "premium"
+    assert outcome("112") == "emergency"
+    assert outcome("4455") == "4455 4455"
+    assert outcome("800123456") == "800123456 800123456"
+    assert outcome("0244556677") == "+390244556677 0244556677"
+
+
+def test_a_freephone_number_of_north_america_is_one_of_each_country_there() -> None:
+    assert attempt("CA", "1-800-356-9377") == "8003569377"
+    assert attempt("US", "1-800-356-9377") == "8003569377"
+    assert attempt("IT", "+1 800 356 9377") == "country"
 
 
 def test_an_extension_with_stars_is_not_dialled() -> None:

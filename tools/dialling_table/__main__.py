@@ -44,6 +44,10 @@ def render(tables: Tables) -> dict[str, str]:
                 tables.premium,
             ),
         ),
+        "emergency.py": _module(
+            "Which numbers call for help: one pattern a country.",
+            EMERGENCY=("Region -> the pattern.", tables.emergency),
+        ),
     }
 
 

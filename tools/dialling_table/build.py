@@ -42,6 +42,7 @@ class Tables(NamedTuple):
         plans: region or code -> the fields of `number.Plan`.
         assigned: calling code -> one pattern of all its valid national numbers.
         premium: calling code -> one pattern of those that cost extra; of codes that have some.
+        emergency: region -> the pattern of its emergency numbers.
     """
 
     codes: dict[str, str]
@@ -49,6 +50,7 @@ class Tables(NamedTuple):
     plans: dict[str, tuple[Any, ...]]
     assigned: dict[str, str]
     premium: dict[str, str]
+    emergency: dict[str, str]
 
 
 def build_tables() -> Tables:
@@ -68,7 +70,7 @@ def build_tables() -> Tables:
         assigned[str(code)] = _patterns(metadata, TYPES)
         if dear := _patterns(metadata, DEAR_TYPES):
             premium[str(code)] = dear
-    return Tables(codes, doubtful, plans, assigned, premium)
+    return Tables(codes, doubtful, plans, assigned, premium, _emergencies())
 
 
 def first_digits(pattern: str | None) -> set[str]:
@@ -81,6 +83,15 @@ def first_digits(pattern: str | None) -> set[str]:
 def expand(pattern: str) -> list[str]:
     """Return the texts that a small pattern matches (`00[1-9]` gives nine), in order."""
     return [text.replace("~", "") for text in _expand(import_module("re._parser").parse(pattern))]
+
+
+def _emergencies() -> dict[str, str]:
+    found = {}
+    for region in sorted(phonenumbers.SUPPORTED_SHORT_REGIONS):
+        metadata = PhoneMetadata.short_metadata_for_region(region)
+        if metadata and metadata.emergency and metadata.emergency.national_number_pattern:
+            found[region] = metadata.emergency.national_number_pattern
+    return found
 
 
 def _metadata(code: int, region: str) -> PhoneMetadata:

@@ -10,6 +10,7 @@ from centralino.domain.dial_guard import (
     country_of,
     dear_kind,
     is_emergency,
+    is_in,
     rings_emergency,
 )
 from centralino.domain.dial_plan import dial, dial_short, rule_for
@@ -133,8 +134,8 @@ def check_outside(number: str, countries: tuple[str, ...], home: str) -> None:
         raise RefusedCallError(kind)
     if not is_valid(number):
         raise RefusedCallError("invalid")
-    country = country_of(number)
-    if country not in {home, *countries}:
+    if not any(is_in(number, country) for country in (home, *countries)):
+        country = country_of(number)
         hint = f"It is in {country}. `centralino dialling allow --country {country}` allows it."
         raise RefusedCallError("country", hint if country else "")
 
@@ -159,7 +160,7 @@ def _target(asked: Asked, desk: Desk, settings: Settings, rule: DialRule) -> tup
     text = reading.cleaned
     if text == asked.exten:
         raise RefusedCallError("self")
-    if reading.kind == "internal":
+    if reading.kind == "internal" and not _is_outside(text, settings):
         return text, _internal(text, desk.options, (home, rule.country or home))
     number = _number(asked.number, settings)
     if _asks_for_help(text, settings, desk.options, known=bool(number) and is_valid(number)):
@@ -193,6 +194,15 @@ def _number(written: str, settings: Settings) -> str:
     if len(written) > MAX_RAW or written.rstrip().endswith("*"):
         return ""
     return index_number(written, settings.line.country, settings.line.area_code)[0]
+
+
+def _is_outside(exten: str, settings: Settings) -> bool:
+    """Tell whether a text that is like an extension is a number of the public network as well.
+
+    A pattern of extensions may be wide, and a PBX dials outside whatever it has no phone for.
+    """
+    number = index_number(exten, settings.line.country)[0]
+    return is_valid(number) and (exten not in settings.extens or dear_kind(number) != "")
 
 
 def _internal(exten: str, options: DialOptions, countries: tuple[str, ...]) -> str:

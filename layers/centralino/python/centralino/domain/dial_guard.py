@@ -12,6 +12,7 @@ import re
 from functools import cache
 
 from centralino.domain.dialling import CODES
+from centralino.domain.emergency import EMERGENCY
 from centralino.domain.premium import PREMIUM
 
 # The country of +800 and the other codes that belong to none, as libphonenumber calls it.
@@ -74,6 +75,26 @@ def country_of(number: str) -> str:
     return _TOGETHER.get(region, region)
 
 
+def is_in(number: str, country: str) -> bool:
+    """Tell whether a number is one of a country's.
+
+    Some belong to several: North America's freephone numbers are those of each country there.
+
+    Args:
+        number: E.164.
+        country: ISO 3166 alpha-2, or `001`.
+    """
+    import phonenumbers  # noqa: PLC0415 - modules that route calls import this one
+
+    if country_of(number) == country:
+        return True
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return False
+    return bool(phonenumbers.is_valid_number_for_region(parsed, country))
+
+
 def dear_kind(number: str) -> str:
     """Say what makes a number one that nobody should be sent to.
 
@@ -125,7 +146,7 @@ def rings_emergency(digits: str, country: str) -> bool:
         digits: as the exchange gets them.
         country: ISO 3166 alpha-2.
     """
-    pattern = _emergency_pattern(country)
+    pattern = EMERGENCY.get(country, "")
     if digits in EVERYWHERE or not pattern:
         return digits in EVERYWHERE
     starts = () if country in _EXACT else (digits[:size] for size in _STARTS)
@@ -134,15 +155,5 @@ def rings_emergency(digits: str, country: str) -> bool:
 
 @cache
 def _emergencies() -> re.Pattern[str]:
-    from phonenumbers.shortdata import _AVAILABLE_REGION_CODES  # noqa: PLC0415 - a slow import
-
-    patterns = {_emergency_pattern(region) for region in _AVAILABLE_REGION_CODES} - {""}
-    return re.compile("|".join(f"(?:{pattern})" for pattern in sorted({*patterns, *EVERYWHERE})))
-
-
-def _emergency_pattern(country: str) -> str:
-    from phonenumbers import PhoneMetadata  # noqa: PLC0415 - a slow import
-
-    metadata = PhoneMetadata.short_metadata_for_region(country)
-    emergency = metadata.emergency if metadata else None
-    return str(emergency.national_number_pattern or "") if emergency else ""
+    patterns = sorted({*EMERGENCY.values(), *EVERYWHERE})
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
