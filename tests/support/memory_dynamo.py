@@ -44,6 +44,7 @@ class MemoryDynamo:
         self.items: dict[str, dict[str, Item]] = defaultdict(dict)
         self._lists: dict[str, set[tuple[str, str, str]]] = defaultdict(set)
         self._tokens: dict[str, str] = {}
+        self._done: set[str] = set()
 
     def call(
         self, operation: str, payload: Mapping[str, Any], *, timeout_s: float
@@ -186,6 +187,8 @@ class MemoryDynamo:
         text = json.dumps(payload)
         if self._tokens.setdefault(token, text) != text:
             raise AwsError("IdempotentParameterMismatchException", "another payload", {})
+        if token in self._done:
+            return {}
         actions = [next(iter(action.items())) for action in payload["TransactItems"]]
         _require(0 < len(actions) <= MAX_ACTIONS, "1 to 100 actions")
         keys = [json.dumps(_key_of(action)) for _, action in actions]
@@ -207,6 +210,7 @@ class MemoryDynamo:
             )
         for kind, action in actions:
             self._apply(kind, action)
+        self._done.add(token)
         return {}
 
     # --- items -----------------------------------------------------------------------------
