@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from centralino.domain.originate import FailedCallError, Order, Placed
     from centralino.ports.pbx import Asked, PbxCall, Told
 
-_OK, _CONFLICT, _COULD_NOT = 200, 409, 500
+_COULD_NOT = 500
 _MAX_NAME = 60  # what a phone shows, and more
 _OTHER = re.compile(r"[^A-Za-z0-9+_.:/-]+")
 # A blank parts the words of a rule's name; what else is in it is for logs alone.
@@ -115,7 +115,7 @@ class Originate(Originator):
         """Place a call; see the port."""
         from time import monotonic  # noqa: PLC0415 - the inbound half needs none of these
 
-        from centralino.domain.ari import channel_request, judge  # noqa: PLC0415
+        from centralino.domain.ari import channel_request, is_conflict, judge  # noqa: PLC0415
         from centralino.domain.originate import FailedCallError, check_order  # noqa: PLC0415
 
         check_order(order)
@@ -128,7 +128,7 @@ class Originate(Originator):
         except PayloadError as error:
             raise FailedCallError("refused", str(error)) from None
         answer = self._ask(request, ends, rings=True)
-        if answer.status == _CONFLICT:
+        if is_conflict(answer):
             return self._existing(order, ends)
         try:
             placed = judge(answer, order.call_id)
@@ -170,16 +170,15 @@ class Originate(Originator):
 
     def _existing(self, order: Order, ends: float) -> Placed:
         """Look whether a channel has our id: after one such answer Asterisk may repeat it."""
-        from centralino.domain.ari import AriRequest  # noqa: PLC0415
-        from centralino.domain.originate import FailedCallError, Placed  # noqa: PLC0415
+        from centralino.domain.ari import channel_question, judge_conflict  # noqa: PLC0415
+        from centralino.domain.originate import FailedCallError  # noqa: PLC0415
 
         try:
-            found = self._ask(AriRequest("GET", f"channels/{order.call_id}"), ends, rings=False)
+            found = self._ask(channel_question(order.call_id), ends, rings=False)
         except FailedCallError:
             raise FailedCallError("unknown", "the id of the call is in use") from None
-        if found.status == _OK and order.call_id in found.body:
-            return Placed(order.call_id)
-        raise FailedCallError("unknown", "the id of the call was in use, and is no more")
+        # Whether it was sent before, and lost, is for the request alone to know.
+        return judge_conflict(found, order.call_id, sent_before=True)
 
     def _explained(self, failure: FailedCallError, order: Order, ends: float) -> FailedCallError:
         """Say why the channel to the agent's phone couldn't be made, if Asterisk knows."""
