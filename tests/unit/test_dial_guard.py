@@ -235,6 +235,46 @@ def test_an_extension_that_is_an_emergency_number_at_home_is_not_called() -> Non
     assert (caught.value.reason, order.dial) == ("emergency", "110")
 
 
+@pytest.mark.parametrize(
+    "exten", ["0112", "0118", "0113", "9112", "9911", "00112", "1121", "9110", "5112", "0999"]
+)
+def test_an_extension_that_some_line_takes_for_an_emergency_number_is_not_called(
+    exten: str,
+) -> None:
+    settings = settings_of("IT")._replace(extens={"21": "Anna", exten: "Carla"})
+    options = DialOptions(internal=True, rules=(DialRule(outside_prefix="5"),))
+
+    with pytest.raises(RefusedCallError) as caught:
+        check_call(Asked(exten, "21"), desk(options), settings, crm_key(), "c" * 22)
+
+    assert caught.value.reason == "emergency"
+
+
+@pytest.mark.parametrize("exten", ["110", "119", "101", "22", "1000", "9010"])
+def test_other_countries_emergency_numbers_are_extensions_like_any_other(exten: str) -> None:
+    settings = settings_of("IT")._replace(extens={"21": "Anna", exten: "Carla"})
+
+    order = check_call(
+        Asked(exten, "21"), desk(DialOptions(internal=True)), settings, crm_key(), "c" * 22
+    )
+
+    assert order.dial == exten
+
+
+@pytest.mark.parametrize("short", ["1121", "9112", "11211", "9110", "1128", "0112", "00112"])
+def test_no_list_makes_a_short_number_of_an_emergency_one(short: str) -> None:
+    options = DialOptions(short_numbers=(short,))
+
+    assert attempt("IT", short, options) == "emergency"
+    assert attempt("IT", short, options, area_code="02") == "emergency"
+
+
+def test_a_short_number_is_no_emergency_number_of_the_lines_country_either() -> None:
+    for country, short in (("DE", "1101"), ("GB", "9991")):
+        options = DialOptions(short_numbers=(short,), rules=(DialRule(country=country),))
+        assert attempt("IT", short, options) == "emergency"
+
+
 def test_a_wide_pattern_of_extensions_is_no_way_around_the_guard() -> None:
     settings = settings_of("IT", "02")._replace(
         exten_pattern="[0-9]{3,10}", extens={"21": "Anna", "899123456": "trick", "800123456": "Eva"}
@@ -252,6 +292,8 @@ def test_a_wide_pattern_of_extensions_is_no_way_around_the_guard() -> None:
     assert outcome("899123457") == "premium"
     assert outcome("899123456") == "premium"
     assert outcome("112") == "emergency"
+    assert outcome("0088161234567") == "invalid"
+    assert outcome("008816123456") == "invalid"
     assert outcome("4455") == "4455 4455"
     assert outcome("800123456") == "800123456 800123456"
     assert outcome("0244556677") == "+390244556677 0244556677"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
 from centralino.domain.characters import clean, cut
 from centralino.domain.dial_guard import (
+    COMMON_PREFIXES,
+    begins_emergency,
     country_of,
     dear_kind,
     is_emergency,
@@ -40,13 +43,15 @@ _NAME_OCTETS = 80
 # With fewer digits a do-not-call block would be longer than any that can be saved.
 _MAX_BLOCK_DIGITS = 6
 _MIN_BLOCK = len("+290")
-# What people dial for an outside line where nobody wrote it down.
-_COMMON_PREFIXES = ("0", "9", "8")
+# What only looks like an exten because a pattern of them is wide has more digits.
+_MOST_EXTEN_DIGITS = 6
 # As many last digits of the number that is dialled have to be in the text that was asked for.
 _SAME_DIGITS = 6
 _LAST_RESORT = 3
-# What is dialled before the number on a keypad changes the call, so it is not just dropped.
-_CHANGES = "service prefix"
+# What is dialled before the number or behind it on a keypad changes the call, so it is not just
+# dropped: `*31#`, `,,123`, `w9`. An extension in words (`;ext=12`, `int. 12`) is none of that.
+_KEYS = re.compile(r"[*#]|[0-9)]\s*[,;pw][\s,;pw]*[0-9]", re.IGNORECASE)
+_HOST = re.compile(r"(?<!\w)sips?:[^@]*@|@[^0-9]", re.IGNORECASE)
 
 
 class Asked(NamedTuple):
@@ -161,7 +166,7 @@ def _target(asked: Asked, desk: Desk, settings: Settings, rule: DialRule) -> tup
     if text == asked.exten:
         raise RefusedCallError("self")
     if reading.kind == "internal" and not _is_outside(text, settings):
-        return text, _internal(text, desk.options, (home, rule.country or home))
+        return text, _internal(text, settings, desk.options)
     number = _number(asked.number, settings)
     if _asks_for_help(text, settings, desk.options, known=bool(number) and is_valid(number)):
         raise RefusedCallError("emergency")
@@ -169,7 +174,10 @@ def _target(asked: Asked, desk: Desk, settings: Settings, rule: DialRule) -> tup
         if text not in desk.options.short_numbers:
             hint = f"`centralino dialling allow --short {text}` allows it."
             raise RefusedCallError("short", hint if _SHORT.fullmatch(text) else "")
-        return text, dial_short(text, rule)
+        dialled = dial_short(text, rule)
+        if _may_help(dialled, settings, desk.options):
+            raise RefusedCallError("emergency")
+        return text, dialled
     if not number:
         raise RefusedCallError("invalid")
     # A number that nobody can have is not called a premium one, whatever it looks like.
@@ -201,12 +209,30 @@ def _is_outside(exten: str, settings: Settings) -> bool:
 
     A pattern of extensions may be wide, and a PBX dials outside whatever it has no phone for.
     """
+    if exten not in settings.extens and len(exten) > _MOST_EXTEN_DIGITS:
+        return True
     number = index_number(exten, settings.line.country)[0]
     return is_valid(number) and (exten not in settings.extens or dear_kind(number) != "")
 
 
-def _internal(exten: str, options: DialOptions, countries: tuple[str, ...]) -> str:
-    if is_emergency(exten) and any(rings_emergency(exten, country) for country in countries):
+def _may_help(digits: str, settings: Settings, options: DialOptions) -> bool:
+    """Tell whether an exten or a short number may call for help on one of the tenant's lines."""
+    countries = {settings.line.country, *(rule.country for rule in options.rules)} - {""}
+    return begins_emergency(
+        digits, countries, {*_own_prefixes(settings, options), *COMMON_PREFIXES}
+    )
+
+
+def _own_prefixes(settings: Settings, options: DialOptions) -> Iterator[str]:
+    written = (settings.line.outside_prefix, *(rule.outside_prefix for rule in options.rules))
+    yield from filter(None, written)
+    for rule in options.rules:
+        if rule.carrier_code:
+            yield rule.outside_prefix + rule.carrier_code
+
+
+def _internal(exten: str, settings: Settings, options: DialOptions) -> str:
+    if _may_help(exten, settings, options):
         raise RefusedCallError("emergency")
     if not options.internal or not _EXTEN.fullmatch(exten):
         hint = "`centralino dialling set internal=true` allows them."
@@ -235,10 +261,7 @@ def _asks_for_help(text: str, settings: Settings, options: DialOptions, *, known
 
 def _without_prefixes(digits: str, settings: Settings, options: DialOptions) -> Iterator[str]:
     """Yield what is left of digits behind what may be an outside prefix or a country code."""
-    own = [settings.line.outside_prefix]
-    for rule in options.rules:
-        own += [rule.outside_prefix, rule.outside_prefix + rule.carrier_code]
-    for prefix in {*own, *_COMMON_PREFIXES, "00", "011"} - {""}:
+    for prefix in {*_own_prefixes(settings, options), *COMMON_PREFIXES}:
         if digits.startswith(prefix):
             yield digits[len(prefix) :]
     for start in ("", "0", "00", "000", "011", "9011"):
@@ -273,7 +296,8 @@ def _calling_code(country: str) -> int:
 
 def _is_changed(written: str, number: str, reading: Reading) -> bool:
     """Tell whether a number differs from what was asked for in more than separators and prefix."""
-    if any(step.startswith(_CHANGES) for step in reading.steps):
+    plain = unicodedata.normalize("NFKC", written)
+    if _KEYS.search(plain) or ("@" in plain and not _HOST.search(plain)):
         return True
     if reading.kind == "number":
         # Read as a caller's, a text is one number; as a contact's, it may be several with endings.

@@ -7,7 +7,9 @@ import re
 from typing import TYPE_CHECKING
 
 from centralino.domain.dial_guard import (
+    COMMON_PREFIXES,
     NO_COUNTRY,
+    begins_emergency,
     dear_kind,
     is_emergency,
     rings_emergency,
@@ -82,7 +84,7 @@ def check_dial_options(
         _check_rule(rule, home, f"rules[{place}]")
     _check_size(options.short_numbers, MAX_SHORT, "short_numbers")
     for place, short in enumerate(options.short_numbers):
-        _check_short(short, options.rules, f"short_numbers[{place}]")
+        _check_short(short, settings, options.rules, f"short_numbers[{place}]")
     _check_budget(options.budget)
     _check_size(options.caller_ids, MAX_CALLER_IDS, "caller_ids")
     checked = options._replace(
@@ -104,10 +106,13 @@ def _check_country(country: str, field: str, *, extra: tuple[str, ...] = ()) -> 
         raise PayloadError(field, _COUNTRY_EXPECTED)
 
 
-def _check_short(short: str, rules: Sequence[DialRule], field: str) -> None:
+def _check_short(short: str, settings: Settings, rules: Sequence[DialRule], field: str) -> None:
     if not re.fullmatch(SHORT_PATTERN, short):
         raise PayloadError(field, "a short number, 2 to 6 digits")
-    if is_emergency(short) or any(is_emergency(rule.outside_prefix + short) for rule in rules):
+    countries = {settings.line.country, *(rule.country for rule in rules)} - {""}
+    prefixes = {*COMMON_PREFIXES, *(rule.outside_prefix for rule in rules)}
+    dialled = {short, *(rule.outside_prefix + short for rule in rules)}
+    if any(is_emergency(seen) or begins_emergency(seen, countries, prefixes) for seen in dialled):
         raise PayloadError(field, "no emergency number, neither with a line's outside prefix")
 
 

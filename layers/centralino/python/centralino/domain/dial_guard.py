@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 from centralino.domain.dialling import CODES
 from centralino.domain.emergency import EMERGENCY
 from centralino.domain.premium import PREMIUM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # The country of +800 and the other codes that belong to none, as libphonenumber calls it.
 NO_COUNTRY = "001"
@@ -54,6 +58,8 @@ EVERYWHERE = ("112", "911", "999")
 # Where numbers may begin with the digits of an emergency number, as libphonenumber knows.
 _EXACT = ("BR", "CL", "NI")
 _STARTS = (3, 4, 5)
+# What people dial for an outside line where nobody wrote it down.
+COMMON_PREFIXES = ("0", "9", "8", "00", "011")
 _DIGITS = re.compile(r"[0-9]{2,}", re.ASCII)
 
 
@@ -151,6 +157,24 @@ def rings_emergency(digits: str, country: str) -> bool:
         return digits in EVERYWHERE
     starts = () if country in _EXACT else (digits[:size] for size in _STARTS)
     return any(re.fullmatch(pattern, seen) for seen in (digits, *starts))
+
+
+def begins_emergency(digits: str, countries: Iterable[str], prefixes: Iterable[str] = ()) -> bool:
+    """Tell whether what is dialled as it is, like an exten or a short number, may call for help.
+
+    Stricter than for a number of the public network, of which it is known how it goes on.
+
+    Args:
+        digits: as they are dialled.
+        countries: whose exchanges may get them, ISO 3166 alpha-2.
+        prefixes: what may be an outside line's, so that the exchange gets what is behind it.
+    """
+    places = set(countries)
+    behind = {digits[len(prefix) :] for prefix in prefixes if digits.startswith(prefix)}
+    return any(
+        seen.startswith(EVERYWHERE) or any(rings_emergency(seen, place) for place in places)
+        for seen in {digits, *behind}
+    )
 
 
 @cache
