@@ -20,6 +20,7 @@ desk = Desk(
     sockets=bootstrap.socket_list,
     calls=bootstrap.dial_store,
     gateway=bootstrap.socket_gateway,
+    keys=lambda tenant: bootstrap.tenant_store(tenant).keys(),
     again=bootstrap.link_again,
     now_s=time.time,
     account=bootstrap.socket_account,

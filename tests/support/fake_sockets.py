@@ -203,6 +203,7 @@ class FakeGateway:
             lambda: DynamoSocketList(self.memory, self.memory.table, now=self.now),
             self.calls,
             lambda: self,
+            lambda tenant: self.stores.tenants(tenant).keys(),
             lambda: self,
             self.now,
             known=set(),

@@ -78,6 +78,7 @@ class SocketGateway:
             lambda: DynamoSocketList(self._dynamo, self._dynamo.table, now=time.time),
             self.calls,
             lambda: self,
+            lambda tenant: self.stores.tenants(tenant).keys(),
             lambda: self,
             time.time,
             known=set(),

@@ -613,6 +613,21 @@ def test_hundreds_of_connections_are_all_pinged(
     assert pbx.asked.count("GET asterisk/ping") == 230
 
 
+def test_a_revoked_key_ends_the_connections_that_it_opened(
+    gateway: FakeGateway, fake_time: FakeTime, key: str
+) -> None:
+    other = new_key("acme")
+    gateway.stores.tenants("acme").add_key(ApiKey(hash_key(other), "pbx"))
+    revoked = gateway.connect(FakeAsterisk(), key)
+    kept = gateway.connect(FakeAsterisk(), other, "rome")
+    gateway.stores.tenants("acme").remove_key(hash_key(key))
+    fake_time.pause(300)
+
+    assert gateway.ping() == {"alive": 1, "removed": 1, "failed": 0}
+    assert gateway.closed == [revoked]
+    assert [socket.id for socket in gateway.sockets("acme").all()] == [kept]
+
+
 def test_without_a_websocket_api_there_is_nothing_to_ping(gateway: FakeGateway) -> None:
     desk = gateway.desk._replace(gateway=lambda: None)
 

@@ -7,8 +7,8 @@ What can go wrong between us and a PBX, and what is done about it:
   opened a moment ago may not be open yet, which looks the same: it is tried again.
 - The PBX is still starting (503): it has done nothing and is asked again.
 - No answer comes, or the connection goes while one is awaited: nobody knows whether the PBX has
-  done it. The same request is sent once more, to the same PBX, and only for `RESEND_S` after the
-  first time: a PBX tells a repetition by the channel's id, but not once that channel is over.
+  done it. The same request is sent again, to the same PBX, and only for `RESEND_S` after the first
+  time: a PBX tells a repetition by the channel's id, but not once that channel is over.
 """
 
 from __future__ import annotations
@@ -210,6 +210,7 @@ class _Question:
         except RejectedError as error:
             if not self._sent:
                 raise NotAskedError(error.reason) from error
+            self._clock.pause(2 * LAST_POLL_S)
             return False
         except UnavailableError:
             # It may have been sent all the same; then its answer comes.

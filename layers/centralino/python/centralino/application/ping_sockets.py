@@ -13,7 +13,7 @@ from centralino.domain.record import TYPE_CHECKING, NamedTuple
 from centralino.ports.sockets import GoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from centralino.ports.sockets import Socket, SocketGateway, SocketList, SocketStore
 
@@ -29,7 +29,7 @@ class Pinged(NamedTuple):
 
     Attributes:
         alive: that were pinged.
-        removed: that were gone, or did not answer.
+        removed: that were gone, did not answer, or whose key is no longer good.
         failed: that could not be pinged, for a reason of ours.
     """
 
@@ -38,22 +38,31 @@ class Pinged(NamedTuple):
     failed: int = 0
 
 
-def ping_sockets(  # noqa: PLR0913 - whom, from where, through what and for how long
-    sockets: SocketList,
-    stores: Callable[[str], SocketStore],
-    gateway: SocketGateway,
-    have_filtered: Callable[[Socket], None],
-    *,
-    now_s: Callable[[], float],
-    until_s: float,
-) -> Pinged:
-    """Ping all connections of all tenants, and remove those that are dead.
+class Pinging(NamedTuple):
+    """What connections are pinged with.
 
-    Args:
+    Attributes:
         sockets: all connections.
         stores: returns a tenant's.
         gateway: sends.
-        have_filtered: called with each that is not filtered yet.
+        keys: returns the ids of a tenant's good keys of PBXs.
+        have_filtered: called with each connection that is not filtered yet.
+    """
+
+    sockets: SocketList
+    stores: Callable[[str], SocketStore]
+    gateway: SocketGateway
+    keys: Callable[[str], Collection[str]]
+    have_filtered: Callable[[Socket], None]
+
+
+def ping_sockets(tools: Pinging, *, now_s: Callable[[], float], until_s: float) -> Pinged:
+    """Ping all connections of all tenants, and remove those that are dead.
+
+    A connection lives for hours, and a key may be revoked meanwhile: that ends it as well.
+
+    Args:
+        tools: what they are pinged with.
         now_s: the time, seconds since 1970.
         until_s: when to stop; what is left has its turn in the next round.
 
@@ -61,33 +70,38 @@ def ping_sockets(  # noqa: PLR0913 - whom, from where, through what and for how 
         UnavailableError: the list can't be read.
     """
     counts = {"alive": 0, "removed": 0, "failed": 0}
-    for socket in sockets.all():
+    keys: dict[str, Collection[str]] = {}
+    for socket in tools.sockets.all():
         if now_s() >= until_s:
             counts["failed"] += 1
             continue
-        came_to = _ping(socket, stores(socket.tenant), gateway, now_s())
+        try:
+            if socket.tenant not in keys:
+                keys[socket.tenant] = tools.keys(socket.tenant)
+            good = socket.key_id in keys[socket.tenant]
+            came_to = _ping(socket, tools, now_s(), good=good)
+        except UnavailableError:
+            came_to = "failed"
         counts[came_to] += 1
         if came_to == "alive" and not socket.filtered:
-            have_filtered(socket)
+            tools.have_filtered(socket)
     return Pinged(**counts)
 
 
-def _ping(socket: Socket, store: SocketStore, gateway: SocketGateway, now_s: float) -> str:
+def _ping(socket: Socket, tools: Pinging, now_s: float, *, good: bool) -> str:
     """Ping one; return the name of what it counts as."""
+    store = tools.stores(socket.tenant)
+    if socket.unanswered >= PATIENCE or not good:
+        store.remove(socket.id)
+        tools.gateway.disconnect(socket.id, timeout_s=POST_S)
+        return "removed"
+    store.note_ping(socket.id)
+    frame = rest_frame(AriRequest("GET", "asterisk/ping"), f"{PING}{int(now_s)}")
     try:
-        if socket.unanswered >= PATIENCE:
-            store.remove(socket.id)
-            gateway.disconnect(socket.id, timeout_s=POST_S)
-            return "removed"
-        store.note_ping(socket.id)
-        frame = rest_frame(AriRequest("GET", "asterisk/ping"), f"{PING}{int(now_s)}")
-        try:
-            gateway.post(socket.id, frame, timeout_s=POST_S)
-        except GoneError:
-            if is_opening(socket, now_s):
-                return "alive"
-            store.remove(socket.id)
-            return "removed"
-    except UnavailableError:
-        return "failed"
+        tools.gateway.post(socket.id, frame, timeout_s=POST_S)
+    except GoneError:
+        if is_opening(socket, now_s):
+            return "alive"
+        store.remove(socket.id)
+        return "removed"
     return "alive"

@@ -13,18 +13,20 @@ from __future__ import annotations
 
 from centralino.application.ask_socket import Clock
 from centralino.application.filter_events import app_names, filter_events, filter_task
-from centralino.application.ping_sockets import ping_sockets
+from centralino.application.ping_sockets import Pinging, ping_sockets
 from centralino.application.take_frame import take_frame
 from centralino.domain.errors import CentralinoError, UnavailableError
 from centralino.domain.record import TYPE_CHECKING, NamedTuple
+from centralino.entry.authorize_pbx import ROLES
 from centralino.entry.metrics import metrics_line
 from centralino.entry.observability import describe, emit, loggable_id
 from centralino.ports.sockets import Socket, Sockets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from centralino.domain.keys import ApiKey
     from centralino.ports.dialling import DialStore
     from centralino.ports.sockets import Again, SocketGateway, SocketList, SocketStore
 
@@ -47,6 +49,7 @@ class Desk(NamedTuple):
         sockets: returns the list of all tenants' connections.
         calls: returns a tenant's placed calls.
         gateway: sends; None if the environment doesn't name one.
+        keys: returns a tenant's keys that have not expired.
         again: has this function run once more; None if the environment doesn't name it.
         now_s: the time, seconds since 1970.
         account: a tenant's account of `asterisk_ws`, empty if there is none (yet).
@@ -58,6 +61,7 @@ class Desk(NamedTuple):
     sockets: Callable[[], SocketList]
     calls: Callable[[str], DialStore]
     gateway: Callable[[], SocketGateway | None]
+    keys: Callable[[str], Sequence[ApiKey]]
     again: Callable[[], Again | None]
     now_s: Callable[[], float]
     account: Callable[[str], Mapping[str, str]] = lambda _: {}
@@ -196,14 +200,14 @@ def _ping(desk: Desk) -> dict[str, Any]:
     gateway = desk.gateway()
     if gateway is None:
         return {"alive": 0}
-    pinged = ping_sockets(
+    tools = Pinging(
         desk.sockets(),
         desk.stores,
         gateway,
+        lambda tenant: {key.id for key in desk.keys(tenant) if key.role in ROLES},
         lambda socket: _have_filtered(socket, desk),
-        now_s=desk.now_s,
-        until_s=desk.now_s() + PING_S,
     )
+    pinged = ping_sockets(tools, now_s=desk.now_s, until_s=desk.now_s() + PING_S)
     counts = {f"Sockets{name.capitalize()}": count for name, count in pinged._asdict().items()}
     emit(_line(desk, "ping", counts))
     return pinged._asdict()
