@@ -294,6 +294,23 @@ def test_a_message_that_comes_before_its_connection_is_kept_restores_it(
     assert [socket.id for socket in gateway.sockets("acme").all()] == [socket_id]
 
 
+def test_a_message_that_comes_after_its_connection_was_closed_does_no_harm(
+    gateway: FakeGateway, fake_time: FakeTime, key: str
+) -> None:
+    pbx = FakeAsterisk()
+    closed = gateway.connect(pbx, key)
+    gateway.drop(closed)
+    fake_time.pause(1)
+    living = gateway.connect(pbx, key)
+
+    gateway.say(closed, event("StasisStart", channel=channel("1.1")))
+    assert len(gateway.sockets("acme").events("1.1")) == 1
+
+    fake_time.pause(300)
+    gateway.ping()
+    assert [socket.id for socket in gateway.sockets("acme").all()] == [living]
+
+
 # --- the filter ----------------------------------------------------------------------------------
 
 
