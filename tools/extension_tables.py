@@ -19,7 +19,7 @@ PATH = Path(__file__).parents[1] / "integrations/click-to-call/extension/diallin
 def render() -> str:
     """Return the module's text: the patterns are the same in Python and in JavaScript."""
     plans = {
-        region: fields[:3]
+        region: (*fields[:5], fields[8])
         for region, fields in PLANS.items()
         if region.isalpha()  # the others are calling codes without a country
     }
@@ -38,7 +38,8 @@ def render() -> str:
             "  assigned: {",
             *(f"    {json.dumps(code)}: {json.dumps(text)}," for code, text in ASSIGNED.items()),
             "  },",
-            "  // Country -> calling code, international prefix, national prefix.",
+            "  // Country -> calling code, international prefix, national prefix, what may stand",
+            "  // for it, what that becomes, and the numbers that are dialled without it.",
             "  plans: {",
             *(f"    {region}: {json.dumps(fields)}," for region, fields in plans.items()),
             "  },",

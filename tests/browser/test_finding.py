@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import phonenumbers
 import pytest
 
+from tests.support.browser import ROOT
+
 if TYPE_CHECKING:
     from tests.support.browser import Desk
 
@@ -47,3 +49,38 @@ def test_the_pages_hold_numbers_that_can_be_dialled_in_forty_ways() -> None:
     others = re.findall(r"<li>(.*)", page)
     assert len(ways) >= 40
     assert len(others) >= 40
+
+
+def _as_written() -> list[tuple[str, str, str]]:
+    """Return (country, a number as libphonenumber writes it there, its E.164 form)."""
+    found = []
+    styles = phonenumbers.PhoneNumberFormat
+    # Of Kiribati's numbers the table doesn't say which are dialled without the 0.
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS - {"KI"}):
+        for kind in (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE):
+            number = phonenumbers.example_number_for_type(region, kind)
+            if number is None:
+                continue
+            e164 = phonenumbers.format_number(number, styles.E164)
+            found += [
+                (region, phonenumbers.format_number(number, style), e164)
+                for style in (styles.NATIONAL, styles.INTERNATIONAL, styles.E164)
+            ]
+    return found
+
+
+def test_a_number_is_read_as_libphonenumber_reads_it_in_every_country(desk: Desk) -> None:
+    page = desk.context.new_page()
+    page.goto(desk.site.write("empty", ""))
+    for name in ("dialling.js", "numbers.js"):
+        page.add_script_tag(path=ROOT / "integrations/click-to-call/extension" / name)
+    written = _as_written()
+
+    read = page.evaluate(
+        "all => all.map(([country, text]) => globalThis.CentralinoNumbers.read(text, country))",
+        [list(one) for one in written],
+    )
+
+    wrong = [(one, it) for one, it in zip(written, read, strict=True) if one[2] != it]
+    assert wrong == []
+    assert len(written) > 1200

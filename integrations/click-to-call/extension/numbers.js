@@ -158,8 +158,15 @@ globalThis.CentralinoNumbers = (() => {
     return sum % 10 === 0;
   }
 
+  const compiled = new Map();
+
+  function whole(pattern) {
+    if (!compiled.has(pattern)) compiled.set(pattern, new RegExp(`^(?:${pattern})$`));
+    return compiled.get(pattern);
+  }
+
   function isAssigned(code, national) {
-    return new RegExp(`^(?:${assigned[code]})$`).test(national);
+    return whole(assigned[code]).test(national);
   }
 
   function mainPlan(code) {
@@ -188,19 +195,23 @@ globalThis.CentralinoNumbers = (() => {
   function dialled(digits, country, optionalZero) {
     const plan = plans[country];
     if (!plan) return "";
-    const [code, away, trunk] = plan;
+    const [code, away, trunk, parsing, transform, bare] = plan;
     const prefix = away && digits.match(new RegExp(`^(?:${away})`));
     if (prefix) {
       const found = international(digits.slice(prefix[0].length), optionalZero);
       if (found) return found;
     }
-    if (trunk && digits.startsWith(trunk)) {
-      const national = digits.slice(trunk.length);
+    const parsed = parsing && digits.match(new RegExp(`^(?:${parsing})`));
+    if (parsed?.[0]) {
+      const kept = transform && parsed.length > 1 && parsed.at(-1) !== undefined;
+      const national = kept
+        ? transform.replace(/\\(\d)/g, (_, group) => parsed[group] ?? "") + digits.slice(parsed[0].length)
+        : digits.slice(parsed[0].length);
       if (isAssigned(code, national)) return `+${code}${national}`;
     }
-    // North America dials without its trunk prefix too; elsewhere what lacks it rings nowhere.
-    const bare = !trunk || code === "1";
-    return bare && isAssigned(code, digits) ? `+${code}${digits}` : "";
+    // Where there is a trunk prefix, what lacks it rings nowhere, but for some countries' numbers.
+    const complete = !trunk || (bare && whole(bare).test(digits));
+    return complete && isAssigned(code, digits) ? `+${code}${digits}` : "";
   }
 
   // Read one number as it is written, whatever is around it.
