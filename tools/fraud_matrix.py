@@ -239,6 +239,7 @@ TRICKS = (
     Attempt("IT", "0244556677w899", "a number, then tones", "changed"),
     Attempt("IT", "0244556677p8816", "a number, then tones", "changed"),
     Attempt("IT", "0244556677;899", "a number, then tones", "changed"),
+    Attempt("IT", "tel:0244556677;postd=pp22", "a link, then tones", "changed"),
     Attempt("IT", "0244556677#31#", "a code behind a number", "changed"),
     Attempt("IT", "0244556677@112", "a host that is a number", "changed"),
     Attempt("IT", "0244556677＃31＃", "the same in full width", "changed"),  # noqa: RUF001

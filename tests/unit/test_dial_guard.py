@@ -20,6 +20,7 @@ from centralino.domain.dial_options import Budget, DialOptions, DialRule
 from centralino.domain.errors import PayloadError
 from centralino.domain.keys import ApiKey
 from centralino.domain.originate import REFUSALS, Order, RefusedCallError
+from centralino.domain.settings import Line, Rule
 from centralino.ports.dialling import Desk
 from fraud_matrix import MATRIX, Attempt, attempt, settings_of
 
@@ -189,6 +190,17 @@ def test_a_listed_country_allows_its_ordinary_numbers_and_not_its_dear_ones() ->
     assert attempt("IT", "+44 70 1234 5678", options) == "personal"
     assert attempt("IT", "+881 6 1234 5678", options) == "satellite"
     assert attempt("IT", "+800 1234 5678", options) == "0080012345678"
+
+
+def test_what_a_line_makes_of_callers_numbers_changes_none_that_is_called() -> None:
+    line = Line("IT", "02", "digits", "0", rules=(Rule("^0", "0039"),))
+    settings = settings_of("IT")._replace(line=line)
+    for written in ("0244556677", "+390244556677", "44556677", "333 1234567", "3902445566"):
+        plain = ask(Asked(written, "21"))
+
+        order = check_call(Asked(written, "21"), desk(), settings, crm_key(), "c" * 22)
+
+        assert order == plain
 
 
 def test_a_short_number_is_dialled_only_from_the_list() -> None:

@@ -50,7 +50,7 @@ _SAME_DIGITS = 6
 _LAST_RESORT = 3
 # What is dialled before the number or behind it on a keypad changes the call, so it is not just
 # dropped: `*31#`, `,,123`, `w9`. An extension in words (`;ext=12`, `int. 12`) is none of that.
-_KEYS = re.compile(r"[*#]|[0-9)]\s*[,;pw][\s,;pw]*[0-9]", re.IGNORECASE)
+_KEYS = re.compile(r"[*#]|[0-9)]\s*[,;pw][\s,;pw]*[0-9]|;\s*postd=", re.IGNORECASE)
 _HOST = re.compile(r"(?<!\w)sips?:[^@]*@|@[^0-9]", re.IGNORECASE)
 
 
@@ -192,9 +192,8 @@ def _target(asked: Asked, desk: Desk, settings: Settings, rule: DialRule) -> tup
 
 
 def _line(settings: Settings) -> Line:
-    """Return the line as people write numbers of it: no rules, which are for what carriers send."""
-    line = settings.line
-    return Line(country=line.country, area_code=line.area_code, outside_prefix=line.outside_prefix)
+    """Return the line as people write numbers: without what its carrier or PBX makes of a CLI."""
+    return Line(country=settings.line.country, area_code=settings.line.area_code)
 
 
 def _number(written: str, settings: Settings) -> str:
