@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from centralino.entry.originate import FAILED, REFUSED
 if TYPE_CHECKING:
     from centralino.ports.originate import Originator
 
+# An address that is neither a link nor code yet.
+_BARE = re.compile(r"(?<![<`(\w])(https?://[^\s;,]+[^\s;,.])(?![>`])")
 # What each failure means to whoever clicked; `unknown` is no error, so it isn't here.
 _MEANS = {
     "busy": "the agent's phone is busy, off, or set to do not disturb",
@@ -49,12 +52,12 @@ def failures() -> str:
 
 def providers() -> str:
     """Return the table of PBXs that place calls."""
-    lines = ["| PBX | name | needs | our id keeps it from ringing twice |", "|---|---|---|---|"]
+    lines = ["| PBX | how | needs | takes our id |", "|---|---|---|---|"]
     for kind in classes():
         needs = [name for name in kind.needs if not name.endswith("?")]
         cells = (
+            f"[`{kind.slug}`](#{kind.slug})",
             _first_sentence(kind),
-            f"`{kind.slug}`",
             ", ".join(f"`{name.partition('.')[2]}`" for name in needs) or "nothing",
             "yes" if kind.dedupes else "no",
         )
@@ -78,7 +81,7 @@ def details() -> str:
             lines.append("")
         lines += [f"{number}. {_upper(step)}" for number, step in enumerate(kind.setup, 1)]
         parts.append("\n".join(lines).rstrip())
-    return "\n\n".join(parts)
+    return "\n\n".join(["", *parts, ""]).removeprefix("\n").removesuffix("\n")
 
 
 def _first_sentence(kind: type[Originator]) -> str:
@@ -86,15 +89,12 @@ def _first_sentence(kind: type[Originator]) -> str:
 
 
 def _page_text(text: str) -> str:
-    """Return a docstring as a page has it: its contract's address as a link."""
-    return "\n".join(
-        f"<{line}>" if line.startswith("https://") and " " not in line else line
-        for line in text.splitlines()
-    )
+    """Return a docstring as a page has it: its contract's addresses as links."""
+    return _BARE.sub(r"<\1>", text)
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return _BARE.sub(r"`\1`", text).replace("|", "\\|")
 
 
 def _upper(text: str) -> str:
