@@ -5,13 +5,23 @@ from __future__ import annotations
 import json
 
 import pytest
+from defusedxml.ElementTree import fromstring
+from hypothesis import given
+from hypothesis import strategies as st
 
 from centralino.adapters.pbx.generic import Originate
-from centralino.application.originate_template import read_template
+from centralino.application.originate_template import read_template, request_of
 from centralino.domain.errors import PayloadError
 from centralino.ports.originate import PbxLink
 from tests.support.crm import Reply, reply
-from tests.support.originate.contract import CALLER_ID, ORDER, PLAIN, PLENTY_S, OriginateContract
+from tests.support.originate.contract import (
+    CALLER_ID,
+    DIAL,
+    ORDER,
+    PLAIN,
+    PLENTY_S,
+    OriginateContract,
+)
 from tests.support.originate.generic import (
     PASSWORD,
     TEMPLATE,
@@ -149,18 +159,19 @@ def fake() -> FakeVoiceAtWork:
 
 def test_values_are_escaped_for_where_they_stand(fake: FakeVoiceAtWork) -> None:
     with fake:
-        query = sent(fake, method="GET", path="/call?n={number}&name={name}")
-        body = sent(fake, format="form", body="to={international}&name={name}")
-        tree = sent(fake, body='{"a":[{"to":"tel:{number}","name":"{name}"}],"n":1}')
+        query = sent(fake, method="GET", path="/call?n={number}&e={exten}&name={name}")
+        body = sent(fake, format="form", body="to={international}&name={name}&e={exten}")
+        tree = sent(fake, body='{"a":[{"to":"tel:{number}","name":"{name}"}],"n":1,"e":"{exten}"}')
 
-    assert query == ("/call?n=00244556677&name=R%26B%20%22Rossi%22%20%3C1%3E", "", "")
+    assert query == ("/call?n=00244556677&e=21&name=R%26B%20%22Rossi%22%20%3C1%3E", "", "")
     assert body[1:] == (
         "application/x-www-form-urlencoded",
-        "to=%2B390244556677&name=R%26B%20%22Rossi%22%20%3C1%3E",
+        "to=%2B390244556677&name=R%26B%20%22Rossi%22%20%3C1%3E&e=21",
     )
     assert json.loads(tree[2]) == {
         "a": [{"to": "tel:00244556677", "name": 'R&B "Rossi" <1>'}],
         "n": 1,
+        "e": "21",
     }
 
 
@@ -168,12 +179,20 @@ def test_json_has_numbers_and_truth_values_where_a_string_is_nothing_else(
     fake: FakeVoiceAtWork,
 ) -> None:
     body = (
-        '{"ring":"{timeout_s}","auto":"{auto_answer}","text":"{timeout_s} s","cli":"{caller_id?}"}'
+        '{"n":"{number}","e":"{exten}","ring":"{timeout_s}","auto":"{auto_answer}",'
+        '"text":"{timeout_s} s","cli":"{caller_id?}"}'
     )
     with fake:
         told = json.loads(sent(fake, body=body)[2])
 
-    assert told == {"ring": 25, "auto": True, "text": "25 s", "cli": CALLER_ID}
+    assert told == {
+        "n": DIAL,
+        "e": "21",
+        "ring": 25,
+        "auto": True,
+        "text": "25 s",
+        "cli": CALLER_ID,
+    }
 
 
 def test_a_user_and_password_are_basic_authentication_unless_they_have_a_place() -> None:
@@ -181,6 +200,51 @@ def test_a_user_and_password_are_basic_authentication_unless_they_have_a_place()
     assert "{password}" not in read_template(base, Originate.needs).headers.values()
     placed = link(user=USER, headers='{"x-key": "{password}"}')
     assert read_template(placed, Originate.needs).headers == {"x-key": "{password}"}
+
+
+@given(st.text(max_size=80), st.text(alphabet=st.characters(codec="utf-8"), max_size=20))
+def test_no_name_or_secret_changes_the_shape_of_a_request(name: str, token: str) -> None:
+    order = ORDER._replace(name=name)
+    tree = {"to": ["{number}", {"name": "{name}", "key": "{token}"}], "by": "{exten}"}
+    shapes = {
+        "json": link(body=json.dumps(tree), path="/c/{name}/{token}/x?n={name}&k={token}"),
+        "xml": link(
+            format="xml", body="<a n='{name}' k='{token}'><b>{name}</b>{number}{exten}</a>"
+        ),
+        "form": link(format="form", body="n={name}&k={token}&to={number}&by={exten}"),
+    }
+
+    requests = {}
+    for form, settings in shapes.items():
+        template = read_template(settings, Originate.needs)
+        # A token that can't stand in a header was refused before; here it has places of its own.
+        requests[form] = request_of(template, order, settings._replace(secrets={"token": token}))
+
+    path, _, query = requests["json"].path.partition("?")
+    assert (path.count("/"), query.count("&"), query.count("=")) == (4, 1, 2)
+    assert requests["json"].path.isascii()
+    assert set(path.split("/")) & {".", ".."} == set()
+    told = json.loads(requests["json"].body)
+    assert (told["to"][0], told["by"], set(told["to"][1])) == (DIAL, "21", {"name", "key"})
+    call = fromstring(requests["xml"].body.decode())
+    assert (call.tag, [part.tag for part in call], set(call.attrib)) == ("a", ["b"], {"n", "k"})
+    fields = requests["form"].body.decode().split("&")
+    assert [field.partition("=")[0] for field in fields] == ["n", "k", "to", "by"]
+    assert fields[2:] == [f"to={DIAL}", "by=21"]
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        {"method": "GET"},
+        {"body": '{"exten":"{exten}"}'},
+        {"body": '{"number":"{number}"}'},
+        {"format": "none", "path": "/call?to={international}"},
+    ],
+)
+def test_a_request_that_does_not_say_who_calls_whom_is_refused(account: dict[str, str]) -> None:
+    with pytest.raises(PayloadError, match="a place for"):
+        read_template(link(**account), Originate.needs)
 
 
 @pytest.mark.parametrize("format_", ["form", "none"])

@@ -121,7 +121,7 @@ def read_template(link: PbxLink, needs: Mapping[str, str]) -> Template:
     if not _VALUE.fullmatch(content_type):
         raise PayloadError("account.content_type", "a media type, as application/json")
     base = link.setting("base_url")
-    return Template(
+    template = Template(
         base.rstrip("/") if path else base,
         method,
         path,
@@ -135,6 +135,12 @@ def read_template(link: PbxLink, needs: Mapping[str, str]) -> Template:
         _read_failures(link),
         _read_pointer(link),
     )
+    # Without them it would be the same request whoever is called by whom, and a success.
+    if not (_has(template, "number") or _has(template, "international")):
+        raise PayloadError("account.body", "a place for {number}, or one in path or headers")
+    if not _has(template, "exten"):
+        raise PayloadError("account.body", "a place for {exten}, or one in path or headers")
+    return template
 
 
 def request_of(template: Template, order: Order, link: PbxLink) -> Request:
@@ -165,16 +171,15 @@ def request_of(template: Template, order: Order, link: PbxLink) -> Request:
 
 def shown_to(template: Template, link: PbxLink) -> Mapping[str, str]:
     """Return the headers that say who we are, if the template has no place of its own for it."""
-    placed = f"{template.path} {template.headers} {json.dumps(template.body)}"
     values = _ours(link)
     headers = {}
     for name, text in template.headers.items():
         places = {place[1] for place in PLACE.finditer(text)}
         if places and places <= set(values):
             headers[name] = fill(text, values, _in_header)
-    if link.setting("user") and "{password}" not in placed:
+    if link.setting("user") and not _has(template, "password"):
         headers["authorization"] = basic(values["user"], values["password"])
-    elif values["token"] and "{token}" not in placed:
+    elif values["token"] and not _has(template, "token"):
         headers["authorization"] = f"Bearer {values['token']}"
     return headers
 
@@ -216,6 +221,12 @@ def _named(failures: Mapping[str, str], text: str) -> str:
         if word in text and not _STATUSES.fullmatch(word):
             return ours
     return ""
+
+
+def _has(template: Template, name: str) -> bool:
+    """Tell whether a template has a place for a value."""
+    text = f"{template.path} {' '.join(template.headers.values())} {json.dumps(template.body)}"
+    return any(place[1] == name for place in PLACE.finditer(text))
 
 
 def _ours(link: PbxLink) -> dict[str, str]:

@@ -294,11 +294,11 @@ class Originate(Originator):
         fails = min(monotonic() + _FAILS_S, ends - timeout_s / 3)
         try:
             answer = self._ask("originate", self._dial_string(order), fails, rings=True)
+            return self._placed(answer, order)
         except FailedCallError as error:
             if error.reason == "unknown" and self._exists(order.call_id, ends):
                 return Placed(order.call_id, "ringing")
             raise
-        return self._placed(answer, order)
 
     def check(self, *, timeout_s: float) -> str:
         """Ask for the status; see the port."""
