@@ -24,6 +24,7 @@ from centralino.domain.originate import (
     RefusedCallError,
 )
 from centralino.entry.originate import ANSWER_S, FAILED, MAX_KEY, REFUSED, originate
+from centralino.ports.once import KEPT_S
 from tests.support.calls import http_event
 from tests.support.clicks import DID, E164, NUMBER, Clicks, Left, said
 from tests.support.memory_dynamo import MemoryDynamo
@@ -358,14 +359,30 @@ def test_who_was_busy_may_be_called_again_at_once(clicks: Clicks) -> None:
     assert len(clicks.paper.rung) == 2
 
 
-def test_the_same_key_with_the_same_body_is_one_call_for_a_day_and_longer(clicks: Clicks) -> None:
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_the_same_key_with_the_same_body_is_one_call_for_a_day(
+    clicks: Clicks, *, forgotten: bool
+) -> None:
     first = clicks.click(key="click-1")
-    for later_s in (1, 60, 86_399, 86_400 * 3):
+    for later_s in (1, 60, 86_338):
         clicks.stores.now_s += later_s
+        if forgotten:
+            _forget_requests(clicks)
         again = clicks.click(key="click-1")
         assert (again["statusCode"], said(again)) == (202, said(first))
         assert again["headers"]["x-centralino-outcome"] == "repeated"
     assert len(clicks.paper.rung) == 1
+
+
+@pytest.mark.parametrize("number", [NUMBER, "0244556688"])
+def test_after_a_day_a_key_is_a_new_one_and_the_trail_has_both(clicks: Clicks, number: str) -> None:
+    clicks.click(key="click-1")
+    clicks.stores.now_s += KEPT_S
+    _forget_requests(clicks)
+    again = clicks.click({"number": number, "exten": "21"}, key="click-1")
+    assert (again["statusCode"], said(again)["status"]) == (202, "placed")
+    assert len(clicks.paper.rung) == 2
+    assert clicks.trail() == [("placed", ""), ("placed", "")]
 
 
 def test_the_same_key_with_another_body_is_refused(clicks: Clicks) -> None:
@@ -373,6 +390,7 @@ def test_the_same_key_with_another_body_is_refused(clicks: Clicks) -> None:
     answer = clicks.click({"number": "0244556688", "exten": "21"}, key="click-1")
     assert (answer["statusCode"], said(answer)["field"]) == (422, "idempotency-key")
     assert len(clicks.paper.rung) == 1
+    assert sorted(clicks.trail()) == [("placed", ""), ("refused", "invalid")]
 
 
 def test_the_same_key_with_another_body_is_refused_when_powertools_has_forgotten_it(
@@ -581,13 +599,19 @@ def test_a_pbx_s_key_and_no_key_place_no_call(clicks: Clicks) -> None:
     assert answer["statusCode"] == 401
     assert answer["headers"]["x-centralino-outcome"] == "denied"
     assert clicks.paper.orders == []
+    # A good key that may not is an attempt; one that is none could be anybody's.
+    assert clicks.trail() == [("refused", "key")]
+    clicks.click("[", role="pbx")
+    clicks.read(role="pbx")
+    assert clicks.trail() == [("refused", "key")]
 
 
 def test_a_key_that_was_revoked_a_moment_ago_places_no_call(clicks: Clicks) -> None:
     clicks.click(role="agent")
     clicks.stores.tenants("acme").remove_key(_hash(clicks.keys["agent"]))
-    clicks.stores.now_s += 31
+    clicks.stores.now_s += 0.1
     assert clicks.click(role="agent")["statusCode"] == 401
+    assert len(clicks.paper.rung) == 1
 
 
 def test_the_tenants_own_pages_may_read_the_answer_and_no_others_may_ask(clicks: Clicks) -> None:
@@ -629,11 +653,11 @@ def test_nothing_rings_where_the_call_could_not_be_written_down(clicks: Clicks) 
     clicks.click()
     dynamo = dynamo_of(clicks)
     for place in range(3):
-        # The key is remembered: desk, begin; with an idempotency key that of the record first.
+        # The key, and the call's beginning, without an idempotency key and with one.
         clicks.stores.now_s += 6
         key = "k" if place == 2 else ""
-        faults: list[Any] = [UnavailableError("timeout")] * (2 if key else 1)
-        if place == 1:
+        faults: list[Any] = [UnavailableError("timeout")]
+        if place:
             _fail_at(clicks, "TransactWriteItems", UnavailableError("timeout"))
         else:
             dynamo.faults += faults
@@ -751,7 +775,7 @@ def test_an_error_of_dynamodb_is_said_by_its_name_alone(
     clicks.click()
     capsys.readouterr()
     clicks.stores.now_s += 6
-    dynamo_of(clicks).faults.append(AwsError("ValidationException", NUMBER, {}))
+    _fail_at(clicks, "TransactWriteItems", AwsError("ValidationException", NUMBER, {}))
     answer = clicks.click()
     assert answer["statusCode"] == 503
     assert NUMBER not in capsys.readouterr().out + answer["body"]

@@ -11,9 +11,15 @@ from centralino.adapters.store.dial_items import CALL_S
 from centralino.adapters.store.dialling import DynamoDialStore
 from centralino.domain.agent import Agent
 from centralino.domain.dial_options import Budget, DialOptions, DialRule
-from centralino.domain.errors import NotFoundError, PayloadError, ThrottledError
+from centralino.domain.errors import (
+    NotFoundError,
+    PayloadError,
+    ThrottledError,
+    UnavailableError,
+)
 from centralino.domain.settings import Settings
 from centralino.ports.dialling import Outcome, PlacedCall
+from centralino.ports.once import KEPT_S
 from tests.support.customer_model import items_of
 from tests.support.memory_dynamo import MemoryDynamo
 from tests.support.memory_store import NOW_S, MemoryStores, Stores
@@ -298,6 +304,16 @@ def test_the_same_id_is_the_same_call_for_good_unless_it_failed(bench: Bench) ->
     assert bench.counts()["agent_hour.21"] == 1
 
 
+def test_a_call_of_the_same_id_begins_once_more_when_it_is_a_day_old(bench: Bench) -> None:
+    bench.store.begin(call_of(1), Budget(), home="IT")
+    bench.store.settle(id_of(1), Outcome("placed"), now_ms=NOW_MS + 1)
+    later = NOW_MS + KEPT_S * 1000
+    assert not bench.store.begin(call_of(1, at_ms=later - 1), Budget(), home="IT").fresh
+    assert bench.store.begin(call_of(1, at_ms=later), Budget(), home="IT").fresh
+    calls, _ = bench.store.calls()
+    assert [call.state for call in calls] == ["requested", "placed"]
+
+
 def test_an_unknown_call_of_the_same_id_never_begins_again(bench: Bench) -> None:
     bench.store.begin(call_of(1), Budget(), home="IT")
     bench.store.settle(id_of(1), Outcome("unknown", "unknown"), now_ms=NOW_MS + 1)
@@ -570,6 +586,34 @@ def test_a_claim_that_somebody_is_just_making_is_looked_at_before_a_limit() -> N
     begun = bench.store.begin(call_of(2), budget, home="IT")
     assert begun.call
     assert begun.call.call_id == id_of(1)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        AwsError("TransactionInProgressException", "", {}),
+        UnavailableError("timeout"),
+        ThrottledError("throttled"),
+    ],
+)
+def test_what_was_begun_and_not_answered_is_not_taken_for_somebody_elses(told: Exception) -> None:
+    bench = Bench(MemoryStores())
+    dynamo = bench.stores.client
+    assert isinstance(dynamo, MemoryDynamo)
+    write = dynamo._TransactWriteItems
+    tokens = []
+
+    def done_but_not_told(payload: dict[str, Any]) -> dict[str, Any]:
+        tokens.append(payload["ClientRequestToken"])
+        write(payload)
+        if len(tokens) == 1:
+            raise told
+        return {}
+
+    dynamo.__dict__["_TransactWriteItems"] = done_but_not_told
+    assert bench.store.begin(call_of(1), Budget(), home="IT").fresh
+    assert len(set(tokens)) == 1
+    assert set(bench.counts().values()) == {1}
 
 
 def test_who_never_gets_through_is_told_that_the_store_is_busy() -> None:

@@ -113,7 +113,7 @@ class Clicks:
         self.save(DialOptions(pbx=self.pbx.slug))
         self._ids = count(1)
         self.exchange = Exchange(
-            Door(self.stores.calls, lambda: self.stores.now_s, 30, KEY_S),
+            Door(self.stores.calls, lambda: self.stores.now_s, 0, KEY_S),
             self.dial_store,
             self.stores.contacts,
             self.originator,

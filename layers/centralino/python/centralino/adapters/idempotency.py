@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import (
 )
 
 from centralino.domain.errors import InProgressError, ReusedKeyError, UnavailableError
+from centralino.ports.once import KEPT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
     from centralino.ports.once import RunTime
 
-# How long a key is remembered, seconds.
-KEPT_S = 86_400
 # As long as the longest run that answers.
 RETRY_AFTER_S = 5
 

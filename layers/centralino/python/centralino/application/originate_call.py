@@ -18,15 +18,17 @@ from centralino.domain.errors import (
 )
 from centralino.domain.originate import FailedCallError, RefusedCallError
 from centralino.ports.dialling import Outcome, PlacedCall
+from centralino.ports.once import KEPT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from centralino.domain.contact import Contact
+    from centralino.domain.dial_options import Budget
     from centralino.domain.keys import ApiKey
     from centralino.domain.originate import Order
     from centralino.domain.settings import Settings
-    from centralino.ports.dialling import DialStore
+    from centralino.ports.dialling import Begun, DialStore
     from centralino.ports.originate import Originator
 
 # How long a PBX may take at most, and the least that asking one makes sense with, seconds.
@@ -157,7 +159,7 @@ def originate_call(
     )
     originator = _originator(call, ways)
     with _Timed(ways, "begin_ms"):
-        begun = ways.store.begin(call, desk.options.budget, home=settings.line.country)
+        begun = _begin(call, desk.options.budget, settings.line.country, ways)
     if begun.spent:
         ways.store.refuse(call._replace(state="refused", reason="budget", detail=begun.spent))
         hint = f"The limit is {begun.spent}: `centralino dialling show`."
@@ -212,8 +214,19 @@ def _originator(call: PlacedCall, ways: Ways) -> Originator:
         raise
 
 
+def _begin(call: PlacedCall, budget: Budget, home: str, ways: Ways) -> Begun:
+    """Count a call and write it down; if nobody knows whether that was done, take it back."""
+    try:
+        return ways.store.begin(call, budget, home=home)
+    except UnavailableError:
+        _settle(call.call_id, Outcome("failed", "unreachable", "no PBX was asked"), ways)
+        raise
+
+
 def _earlier(stored: PlacedCall, call: PlacedCall, ways: Ways, now_ms: int) -> Originated | None:
     """Return the call of this id, if it is not to begin once more."""
+    if now_ms - stored.asked_ms >= KEPT_S * 1000:
+        return None
     if (stored.asked, stored.exten) != (call.asked, call.exten):
         raise ReusedKeyError
     if stored.state in {"failed", "refused"}:

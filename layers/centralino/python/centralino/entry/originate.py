@@ -26,6 +26,7 @@ from centralino.domain.errors import (
     ForbiddenError,
     NotFoundError,
     PayloadError,
+    ReusedKeyError,
     UnavailableError,
 )
 from centralino.domain.moments import from_milliseconds
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from centralino.ports.store import ContactStore
 
 ROLES = ("crm", "agent", "supervisor", "admin")
+# Whose attempts are in the audit trail: a good key that may not is one, too.
+KEY_ROLES = (*ROLES, "pbx")
 AUDITORS = ("supervisor", "admin")
 # A click waits no longer than this for its answer; the gateway itself gives up after 29 s.
 ANSWER_S = 10.0
@@ -88,7 +91,7 @@ class Exchange(NamedTuple):
     """What calls are placed with; one for each container.
 
     Attributes:
-        door: lets keys in.
+        door: lets keys in; one that believes nothing from memory.
         store: returns a tenant's dialling.
         contacts: returns a tenant's contacts; not asked for a number.
         originator: builds a tenant's PBX by its slug.
@@ -168,8 +171,8 @@ class _Click:
         return given
 
     def _enter(self) -> Visit:
-        visit = self._exchange.door.open(self._request, ROLES)
-        # A key that was revoked a moment ago places no call.
+        visit = self._exchange.door.open(self._request, KEY_ROLES)
+        # The door believes nothing from memory: a key that was revoked a moment ago places no call.
         visit.settle()
         self.told.update(tenant=visit.tenant, key=visit.key.id, role=visit.key.role)
         return visit
@@ -177,6 +180,10 @@ class _Click:
     def _answered(self, visit: Visit) -> tuple[dict[str, Any], str]:
         method, segments = self._request.method, self._request.segments
         store = self._exchange.store(visit.tenant)
+        if visit.key.role not in ROLES:
+            if method == "POST":
+                self._note_attempt(self._fields_at_all(), visit, store, "key")
+            raise ForbiddenError(f"a key of role {visit.key.role} may not do this")
         if segments == ["v1", "originate"] and method == "POST":
             return self._originated(visit, store)
         if segments == ["v1", "originate"] and method == "GET":
@@ -194,7 +201,7 @@ class _Click:
             wish = _wish(fields, visit.key.exten)
             idempotency_key = self._idempotency_key()
         except PayloadError:
-            self._note_malformed(fields, visit, store)
+            self._note_attempt(fields, visit, store, "invalid")
             raise
         # An agent's word for a click is that agent's own.
         scope = visit.key.exten if visit.key.role == "agent" else ""
@@ -209,7 +216,11 @@ class _Click:
         if idempotency_key:
             once = self._exchange.once(visit.tenant)
             name = f"{scope}/{idempotency_key}"
-            said, again = once.run(name, wish._asdict(), place, self._run_time)
+            try:
+                said, again = once.run(name, wish._asdict(), place, self._run_time)
+            except ReusedKeyError:
+                self._note_attempt(fields, visit, store, "invalid")
+                raise
         else:
             said, again = place(), False
         body = {"call_id": said["call_id"], "status": said["status"], "number": said["number"]}
@@ -261,8 +272,16 @@ class _Click:
     def _new_id(self) -> str:
         return _id_of(self._exchange.random(16))
 
-    def _note_malformed(self, fields: Mapping[str, object], visit: Visit, store: DialStore) -> None:
-        """Keep an attempt that could not be read, if it says whom or whose phone it is about."""
+    def _fields_at_all(self) -> Mapping[str, object]:
+        try:
+            return _fields(self._request)
+        except PayloadError:
+            return {}
+
+    def _note_attempt(
+        self, fields: Mapping[str, object], visit: Visit, store: DialStore, reason: str
+    ) -> None:
+        """Keep an attempt that got no further, if it says whom or whose phone it is about."""
         asked = str(fields.get("number") or fields.get("contact_id") or "")[:MAX_NUMBER]
         exten = str(fields.get("exten") or "")[:20]
         if not (asked or exten):
@@ -276,7 +295,7 @@ class _Click:
                 asked,
                 exten,
                 state="refused",
-                reason="invalid",
+                reason=reason,
                 key_id=visit.key.id,
                 role=visit.key.role,
                 asked_ms=now_ms,

@@ -7,6 +7,9 @@ from centralino.domain.record import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+# How long a key is remembered, seconds: after that it is a new one.
+KEPT_S = 86_400
+
 
 class RunTime(Protocol):
     """Lambda's context, as far as it says when the run ends."""

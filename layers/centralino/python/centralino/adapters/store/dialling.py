@@ -35,8 +35,14 @@ from centralino.adapters.store.one_tenant import (
 )
 from centralino.adapters.store.route_items import list_key
 from centralino.adapters.store.table import LIST_INDEX, SCHEMA, SHARDS, tenant_key
-from centralino.domain.errors import NotFoundError, PayloadError, ThrottledError
+from centralino.domain.errors import (
+    NotFoundError,
+    PayloadError,
+    ThrottledError,
+    UnavailableError,
+)
 from centralino.ports.dialling import Begun, Desk, Outcome
+from centralino.ports.once import KEPT_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -219,14 +225,21 @@ class DynamoDialStore(OneTenant):
             if limit.add > limit.most:
                 return _spent(call, limit)
         seen = _Seen()
+        actions = self._beginning(call, limits, seen)
+        # As long as it says the same it has the same token: what was done, and not answered, is
+        # then told to have been done, and is not taken for somebody else's.
+        token = secrets.token_urlsafe(12)
         for attempt in range(WRITE_ATTEMPTS):
-            reasons = self._try(self._beginning(call, limits, seen))
+            reasons = self._try(actions, token)
             if not reasons:
                 return Begun(call, fresh=True)
             found = self._look(call, limits, reasons, seen)
             if isinstance(found, Begun):
                 return found
-            seen = found
+            if found != seen:
+                seen = found
+                actions = self._beginning(call, limits, seen)
+                token = secrets.token_urlsafe(12)
             self._rest(attempt)
         raise ThrottledError("contention")
 
@@ -253,7 +266,7 @@ class DynamoDialStore(OneTenant):
         words = [reason.get("Code", "None") for reason in reasons]
         if words[0] == CONDITION_FAILED:
             before = reasons[0].get("Item")
-            if before and int(before["step"]["N"]) < STEPS["failed"]:
+            if before and not _is_over(read_call(before), call.asked_ms):
                 return Begun(read_call(before), fresh=False)
             return _Seen(before, seen.over)
         if words[1] == CONDITION_FAILED:
@@ -508,21 +521,30 @@ class DynamoDialStore(OneTenant):
 
     # --- requests --------------------------------------------------------------------------------
 
-    def _try(self, actions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Send a transaction; return why it was refused, by action, nothing if it was not."""
+    def _try(
+        self, actions: Sequence[Mapping[str, Any]], token: str = ""
+    ) -> Sequence[Mapping[str, Any]]:
+        """Send a transaction; return why it was refused, by action, nothing if it was not.
+
+        One whose answer is lost is sent once more, beyond what the client does: with its token it
+        is done once, and nobody else can tell whether it was.
+        """
         payload = {
             "TransactItems": [*actions],
-            "ClientRequestToken": secrets.token_urlsafe(12),
+            "ClientRequestToken": token or secrets.token_urlsafe(12),
         }
         try:
-            self._call("TransactWriteItems", payload)
+            try:
+                self._call("TransactWriteItems", payload)
+            except UnavailableError:
+                self._call("TransactWriteItems", payload)
         except AwsError as error:
             if CONDITION_FAILED in error.reasons or is_passing(error):
-                reasons = error.body.get("CancellationReasons")
+                reasons: Sequence[Mapping[str, Any]] = error.body.get("CancellationReasons", ())
                 # Without reasons the whole of it is in somebody's way.
-                return [*reasons] if reasons else [{"Code": error.code}] * len(actions)
+                return reasons or [{"Code": error.code}] * len(actions)
             raise
-        return []
+        return ()
 
     def _rest(self, attempt: int) -> None:
         self._pause(secrets.randbelow(10 * 2**attempt) / 1000)
@@ -542,6 +564,11 @@ class DynamoDialStore(OneTenant):
 
     def _call(self, operation: str, payload: dict[str, Any]) -> dict[str, Any]:
         return self._client.call(operation, payload, timeout_s=TIMEOUT_S)
+
+
+def _is_over(before: PlacedCall, now_ms: int) -> bool:
+    """Tell whether a call of the same id gives way: it failed, or its key is forgotten by now."""
+    return before.state in {"failed", "refused"} or now_ms - before.asked_ms >= KEPT_S * 1000
 
 
 def _spent(call: PlacedCall, limit: Limit) -> Begun:
