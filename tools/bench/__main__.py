@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import events, figures, live_search, routes, webhook
+from bench import events, figures, live_search, originate, routes, webhook
 from bench.report import render
 from bench.tls import tls_in_front_of
 from centralino.adapters.aws import Client
@@ -39,6 +39,7 @@ MEASURES: dict[str, Callable[[World], list[Row]]] = {
     "route-cold": routes.cold,
     "route-rules": routes.rules,
     "route-trips": routes.round_trips,
+    "originate": originate.originate,
 }
 ROUNDS = 11
 NUMBERS, QUICK_NUMBERS = 1_000_000, 50_000

@@ -54,6 +54,12 @@ def routing() -> Sandbox:
     return Sandbox(found.task, found.opt, found.zipped_bytes)
 
 
+def originating() -> Sandbox:
+    """Return the function that places calls, made the same way."""
+    found = artifact("OriginateFunction")
+    return Sandbox(found.task, found.opt, found.zipped_bytes)
+
+
 def compared(name: str, *, compiled: bool = False) -> Sandbox:
     """Return a function of tools/bench/functions, built and zipped by SAM with its defaults.
 
