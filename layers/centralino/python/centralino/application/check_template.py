@@ -6,9 +6,6 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import ParseError, fromstring
-
 from centralino.domain.errors import PayloadError
 from centralino.domain.pbx_values import PLACE, fill, percent, xml
 
@@ -49,6 +46,10 @@ def check_template(field: str, form: str, template: object, names: Collection[st
 
 
 def _check_xml(field: str, filled: str, template: str) -> None:
+    # Only for templates of XML: a call that is placed waits for this as well.
+    from defusedxml import DefusedXmlException  # noqa: PLC0415
+    from defusedxml.ElementTree import ParseError, fromstring  # noqa: PLC0415
+
     if any(section in template for section in _SECTIONS):
         # A value in one of these would not be escaped by what escapes text.
         raise PayloadError(field, "XML without comments, CDATA and a DOCTYPE")

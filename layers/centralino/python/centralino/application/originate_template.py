@@ -15,7 +15,6 @@ from centralino.application.check_template import check_template
 from centralino.domain.errors import PayloadError, UnavailableError
 from centralino.domain.originate import FAILURES, FailedCallError, Placed
 from centralino.domain.pbx_values import PLACE, fill, fill_json, percent, plain, xml
-from centralino.domain.rules import check_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -314,7 +313,11 @@ def _read_said(link: PbxLink) -> tuple[str, str]:
 
 def _read_match(link: PbxLink) -> re.Pattern[str] | None:
     text = link.setting("success_match")
-    return check_pattern(text, "account.success_match") if text else None
+    if not text:
+        return None
+    from centralino.domain.rules import check_pattern  # noqa: PLC0415 - few templates have one
+
+    return check_pattern(text, "account.success_match")
 
 
 def _read_failures(link: PbxLink) -> dict[str, str]:
