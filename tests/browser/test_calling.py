@@ -336,9 +336,8 @@ def test_numbers_in_frames_are_marked_and_their_own_site_counts(desk: Desk) -> N
         f'<iframe src="{inner}" name="same"></iframe>'
         '<iframe name="none" sandbox="allow-scripts" srcdoc="Tel. 06 12345678"></iframe>'
     )
-    same, none = page.frame("same"), page.frame("none")
-    assert same is not None
-    assert none is not None
+    same = page.frame_locator("[name=same]")
+    none = page.frame_locator("[name=none]")
 
     same.locator("button.icon").click()
     expect(same.locator("[role=status]")).to_have_text("ringing")
@@ -472,3 +471,21 @@ def test_numbers_in_open_shadow_trees_are_marked(desk: Desk) -> None:
     )
 
     expect(button(page)).to_have_count(1)
+
+
+def test_a_worker_that_the_browser_stopped_knows_its_calls_again(desk: Desk) -> None:
+    desk.service.states = ["ringing"]
+    page = desk.show(CARD)
+    button(page).click()
+    expect(state(page)).to_have_text("ringing")
+    internals = desk.context.new_page()
+    session = desk.context.new_cdp_session(internals)
+    session.send("ServiceWorker.enable")
+
+    session.send("ServiceWorker.stopAllWorkers")
+    desk.service.states = ["answered"]
+
+    expect(state(page)).to_have_text("answered", timeout=10_000)
+    assert len(desk.service.posted) == 1
+    # The next tests talk to the worker that was started anew.
+    desk.worker = desk.context.service_workers[-1]

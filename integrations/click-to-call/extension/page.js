@@ -24,7 +24,9 @@
   const LINK = "a[href^='tel:' i],a[href^='callto:' i],area[href^='tel:' i]";
   // A button does not belong in one of these: it goes behind.
   const CONTROL = "a,button,summary,label,[role='button'],[role='link'],[role='option']";
-  const SLICE_MS = 8;
+  // How long the page's own scripts wait for us at a time, and for how long we let it change.
+  const SLICE_MS = 12;
+  const CALM_MS = 50;
   const FINAL = new Set(["refused", "failed", "ended", "unknown", "cancelled"]);
   const POLLS = [1000, 120]; // every so many milliseconds, so many times
 
@@ -36,6 +38,9 @@
   // Our elements -> { number, button, status }
   const marks = new Map();
   const queue = new Set();
+  // What was found and is not written yet: all is read first, as reading after each change would
+  // have the browser work out the page's styles anew each time.
+  let writes = [];
   let country = "";
   let busy = false;
   let sheet = null;
@@ -97,21 +102,24 @@
   function soon() {
     if (busy) return;
     busy = true;
-    setTimeout(work, 50);
+    setTimeout(work, CALM_MS);
   }
 
   function work() {
-    busy = false;
     const until = performance.now() + SLICE_MS;
     for (const host of marks.keys()) {
       if (!host.isConnected) marks.delete(host);
     }
     for (const element of queue) {
-      if (performance.now() > until) return soon();
+      if (performance.now() > until) break;
       queue.delete(element);
       if (element.isConnected && !element.closest?.(SKIPPED) && !isEdited(element)) scan(element);
     }
-    return undefined;
+    for (const write of writes) write();
+    writes = [];
+    observer.takeRecords();
+    busy = queue.size > 0;
+    if (busy) setTimeout(work);
   }
 
   function isEdited(element) {
@@ -137,7 +145,6 @@
     const run = { text: "", nodes: [] };
     gather(block, block, run);
     flush(block, run);
-    observer.takeRecords();
   }
 
   function gather(parent, block, run) {
@@ -158,7 +165,7 @@
   function inside(child, block, run) {
     if (child.localName === HOST) return;
     if (child.matches(LINK)) {
-      markLink(child);
+      writes.push(() => markLink(child));
       flush(block, run);
     } else if (child.matches(SKIPPED)) {
       flush(block, run);
@@ -181,7 +188,8 @@
     // From the end, so that a split leaves what is before it in its place.
     for (const { start, end, number } of found.reverse()) {
       const { node, from } = nodes.findLast((part) => part.from < end);
-      place(node, end - from, number, text.slice(start, end));
+      const written = text.slice(start, end);
+      writes.push(() => place(node, end - from, number, written));
     }
   }
 
