@@ -26,7 +26,7 @@ from centralino.adapters.web import HttpWeb, Reach
 from centralino.domain.errors import PayloadError
 from centralino.domain.originate import FAILURES, FailedCallError, Order, Placed
 from centralino.ports.originate import Means, Originator, PbxLink
-from tests.support.crm import Fault, LoopbackWeb, Reply, drip, hang, truncated
+from tests.support.crm import Fault, LoopbackWeb, Reply, drip, hang, reply, truncated
 from tests.support.faulty_http import stopped, unreachable
 from tests.support.originate import FakePbx, FlakyWeb, Rung
 
@@ -404,6 +404,25 @@ class OriginateContract(ABC):
         self.is_silent(failed.value)
         for text in (f"{user}:{word}", *self.secrets.values()):
             assert b64encode(text.encode()).decode().rstrip("=")[:-1] not in failed.value.detail
+
+    @pytest.mark.parametrize("before", range(120, 210, 9))
+    def test_no_part_of_a_secret_is_left_where_the_pbx_s_words_are_cut(
+        self, pbx: Originator, fake: FakePbx, before: int
+    ) -> None:
+        for secret in self.secrets.values():
+            said = "ab " * (before // 3) + "x" * (before % 3) + secret
+            fake.saying = reply({"message": said, "error": said, "errors": [said]}, 400)
+            with pytest.raises(FailedCallError) as failed:
+                pbx.originate(PLAIN, timeout_s=PLENTY_S)
+            assert not any(
+                secret[start : start + 5] in failed.value.detail for start in range(len(secret) - 4)
+            )
+
+    def test_each_request_has_a_connection_of_its_own(self, pbx: Originator, fake: FakePbx) -> None:
+        pbx.check(timeout_s=PLENTY_S)
+        pbx.originate(PLAIN, timeout_s=PLENTY_S)
+
+        assert {request.headers["connection"] for request in fake.requests} == {"close"}
 
     # Faults --------------------------------------------------------------------------------------
 

@@ -115,6 +115,7 @@ class Originate(Originator):
         """Place a call; see the port."""
         from time import monotonic  # noqa: PLC0415 - the inbound half needs none of these
 
+        from centralino.application.ask_pbx import words  # noqa: PLC0415
         from centralino.domain.ari import channel_request, is_conflict, judge  # noqa: PLC0415
         from centralino.domain.originate import FailedCallError, check_order  # noqa: PLC0415
 
@@ -133,7 +134,9 @@ class Originate(Originator):
         try:
             placed = judge(answer, order.call_id)
         except FailedCallError as error:
-            known = FailedCallError(error.reason, self._words(error.detail, order))
+            # All of it, for a secret that was cut in two is not known any more.
+            told = words(self.link, answer.status, answer.body, name=order.name)
+            known = FailedCallError(error.reason, told)
             if answer.status != _COULD_NOT:
                 raise known from None
             if not answer.body.lstrip().startswith("{"):
@@ -213,11 +216,6 @@ class Originate(Originator):
             dedupes=rings,
         )
         return AriAnswer(answer.status, answer.body.decode("utf-8", "replace"))
-
-    def _words(self, said: str, order: Order) -> str:
-        from centralino.application.ask_pbx import words  # noqa: PLC0415
-
-        return words(self.link, said, name=order.name)
 
 
 def _leave_out(words: dict[str, str], decision: Decision) -> None:
