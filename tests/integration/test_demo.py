@@ -112,7 +112,7 @@ def test_the_agents_key_is_that_of_21_and_calls_are_placed_by_the_demos_pbx(
 
 @pytest.mark.parametrize(
     ("token", "body", "status"),
-    [("guessed", {"number": "1", "exten": "2"}, 401), ("", {}, 401), (None, {"exten": "2"}, 400)],
+    [("guessed", {"number": "1", "exten": "2"}, 401), ("-", {}, 401), (None, {"exten": "2"}, 400)],
 )
 def test_the_demos_pbx_refuses_whom_it_does_not_know_and_what_it_does_not_understand(
     folder: Folder, token: str | None, body: Mapping[str, str], status: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,12 @@ def _read(folder: Path, case: str) -> dict[str, Any]:
     return content
 
 
+def _same_ids(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer without the id of a call, which is made up anew each time."""
+    body = re.sub(r'"call_id": "[0-9A-Za-z]{22}"', '"call_id": "…"', answer.get("body", ""))
+    return {**answer, "body": body}
+
+
 def test_there_is_an_answer_to_expect_for_every_event() -> None:
     assert _cases(EXPECTED) == _cases(EVENTS)
 
@@ -45,13 +52,13 @@ def test_there_are_events_for_every_function() -> None:
 
 @pytest.mark.parametrize("case", _cases(EVENTS))
 def test_a_request_is_answered_as_expected(running: Running, case: str) -> None:
-    assert running(case.split("/", maxsplit=1)[0]).invoke(_read(EVENTS, case)) == _read(
-        EXPECTED, case
-    )
+    answered = running(case.split("/", maxsplit=1)[0]).invoke(_read(EVENTS, case))
+    assert _same_ids(answered) == _same_ids(_read(EXPECTED, case))
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in _cases(EVENTS) if case.startswith(("lookup/", "route_call/"))]
+    "case",
+    [case for case in _cases(EVENTS) if case.startswith(("lookup/", "originate/", "route_call/"))],
 )
 def test_a_call_s_file_is_named_for_its_outcome(case: str) -> None:
     outcome = _read(EXPECTED, case)["headers"]["x-centralino-outcome"]

@@ -6,6 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
+from centralino.adapters.store.agents import DynamoAgentStore
 from centralino.adapters.store.connections import DynamoConnectionStore
 from centralino.adapters.store.contacts import DynamoContactStore
 from centralino.adapters.store.customers import DynamoCustomerStore
@@ -14,6 +15,7 @@ from centralino.adapters.store.tenants import DynamoTenantStore
 from centralino.application.compile_routing import save_parts
 from centralino.application.save_contact import save_contact
 from centralino.application.save_customer import save_customer
+from centralino.domain.agent import Agent
 from centralino.domain.contact import Contact, ContactNumber
 from centralino.domain.customer import Customer
 from centralino.domain.keys import ApiKey, hash_key
@@ -98,6 +100,8 @@ def load(client: Sender, table: str) -> None:
     contacts = DynamoContactStore(client, table, SETTINGS.tenant)
     for contact in _contacts():
         save_contact(contacts, contact, SETTINGS.line, now_ms=0)
+    # Whose phone rings when a call is asked for; nobody is connected to place it.
+    DynamoAgentStore(client, table, SETTINGS.tenant).save(Agent("21", "Chiara"))
     _load_routing(client, table)
 
 

@@ -38,7 +38,6 @@ REMEMBERING = {
     "ApplyCrmFunction",
     "AuthorizePbxFunction",
     "LookupFunction",
-    "OriginateFunction",
     "ReceiveCrmFunction",
     "RouteCallFunction",
 }
