@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, NamedTuple
 
+import httpx
 import pytest
 
 from centralino.adapters.pbx.asterisk_ws import Originate
@@ -130,6 +131,11 @@ def test_asterisk_sends_the_events_that_were_asked_for_and_no_others(line: Line)
     line.office.asterisk.cli("channel request hangup all")
     wait_for(lambda: is_over(line, shown.provider_id))
     kinds = {kind_of(one) for one in line.gateway.frames if not one.sent}
+    app = httpx.get(
+        f"{line.office.url}/ari/applications/centralino",
+        auth=(line.office.ari.user, line.office.ari.password),
+    )
+    assert {one["type"] for one in app.json()["events_allowed"]} == set(WANTED)
     assert {"RESTResponse", "Dial", "ChannelStateChange"} <= kinds <= {*WANTED, "RESTResponse"}
 
 
@@ -233,19 +239,21 @@ def test_a_line_that_broke_between_two_calls_is_not_noticed(line: Line) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mark", "near", "delivered"),
-    [
-        (b'"uri": "channels"', True, 0),
-        (b'"uri": "channels"', True, 1),
-        (b'"uri": "channels"', True, 200),
-        (b'"uri": "channels"', True, None),
+    ("delivered", "answered"),
+    [(0, 0), (1, 0), (200, 0), (None, 0), (None, 1), (None, 100)],
+    ids=[
+        "before the request",
+        "after a byte of it",
+        "in the middle of it",
+        "before the answer",
+        "after a byte of the answer",
+        "in the middle of the answer",
     ],
-    ids=["before the request", "after a byte of it", "in the middle", "before the answer"],
 )
 def test_a_line_that_is_cut_in_the_middle_of_a_request_rings_once(
-    line: Line, mark: bytes, near: bool, delivered: int | None
+    line: Line, delivered: int | None, answered: int
 ) -> None:
-    line.proxy.cuts = [Cut(mark, near=near, delivered=delivered)]
+    line.proxy.cuts = [Cut(b'"uri": "channels"', near=True, delivered=delivered, answered=answered)]
     made = line.proxy.made
     wanted = order()
     placed = line.place(wanted)

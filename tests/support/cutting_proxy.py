@@ -22,12 +22,30 @@ class Cut(NamedTuple):
         mark: what has to pass by, in one piece, towards the near or the far end.
         near: whether it is on its way to the end that opened the connection.
         delivered: how many bytes from the beginning of the piece with the mark still get through;
-            None for all of them. Of what the other end says to it nothing does.
+            None for all of them.
+        answered: how many bytes of what the other end says to that still do.
     """
 
     mark: bytes
     near: bool
     delivered: int | None = None
+    answered: int = 0
+
+
+class _Line:
+    """What the two ways of one connection know of each other."""
+
+    def __init__(self) -> None:
+        # How many bytes still get through; None for any number.
+        self.left: int | None = None
+
+    def take(self, piece: bytes) -> bytes:
+        """Return what of a piece still gets through."""
+        if self.left is None:
+            return piece
+        taken = piece[: self.left]
+        self.left -= len(taken)
+        return taken
 
 
 class CuttingProxy:
@@ -86,10 +104,10 @@ class CuttingProxy:
         ):
             with self._lock:
                 self._open |= {near, far}
-            deaf = threading.Event()
+            line = _Line()
             ways = [
-                threading.Thread(target=self._pass_on, args=(near, far, False, deaf)),
-                threading.Thread(target=self._pass_on, args=(far, near, True, deaf)),
+                threading.Thread(target=self._pass_on, args=(near, far, False, line)),
+                threading.Thread(target=self._pass_on, args=(far, near, True, line)),
             ]
             for way in ways:
                 way.start()
@@ -103,17 +121,15 @@ class CuttingProxy:
         source: socket.socket,
         sink: socket.socket,
         near: bool,
-        deaf: threading.Event,
+        line: _Line,
     ) -> None:
         with contextlib.suppress(OSError):
             while piece := source.recv(_BLOCK):
-                if deaf.is_set():
-                    continue
-                cut = self._cut_for(piece, near=near)
+                cut = self._cut_for(piece, near=near) if line.left is None else None
                 if cut is None:
-                    sink.sendall(piece)
+                    sink.sendall(line.take(piece))
                     continue
-                deaf.set()
+                line.left = cut.answered
                 sink.sendall(piece[: cut.delivered])
                 time.sleep(_ACT_S)
                 break
