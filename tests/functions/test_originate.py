@@ -16,6 +16,7 @@ from centralino.application.originate_call import LOST_S, PBX_S
 from centralino.domain.contact import Contact, ContactNumber
 from centralino.domain.dial_options import Budget, DialOptions, DialRule
 from centralino.domain.errors import PayloadError, UnavailableError
+from centralino.domain.keys import ApiKey, hash_key
 from centralino.domain.originate import (
     FAILURES,
     REFUSALS,
@@ -608,7 +609,7 @@ def test_a_pbx_s_key_and_no_key_place_no_call(clicks: Clicks) -> None:
 
 def test_a_key_that_was_revoked_a_moment_ago_places_no_call(clicks: Clicks) -> None:
     clicks.click(role="agent")
-    clicks.stores.tenants("acme").remove_key(_hash(clicks.keys["agent"]))
+    clicks.stores.tenants("acme").remove_key(hash_key(clicks.keys["agent"]))
     clicks.stores.now_s += 0.1
     assert clicks.click(role="agent")["statusCode"] == 401
     assert len(clicks.paper.rung) == 1
@@ -691,11 +692,62 @@ def test_a_call_that_rings_is_placed_also_if_that_could_not_be_written_down(
 
 
 def test_a_secret_store_that_is_down_is_our_trouble_and_in_the_trail(clicks: Clicks) -> None:
-    clicks.fault = UnavailableError("timeout")
+    for error in (UnavailableError("timeout"), ValueError("broken")):
+        clicks.fault = error
+        answer = clicks.click()
+        assert answer["statusCode"] == 503
+    assert clicks.trail() == [("failed", "unreachable")] * 2
+    assert clicks.paper.orders == []
+
+
+def test_a_call_that_could_not_begin_because_others_were_in_its_way_is_in_the_trail(
+    clicks: Clicks,
+) -> None:
+    dynamo = dynamo_of(clicks)
+    write = dynamo._TransactWriteItems
+
+    def crowded(payload: dict[str, Any]) -> dict[str, Any]:
+        if len(payload["TransactItems"]) > 2:
+            raise AwsError("TransactionConflictException", "", {})
+        return write(payload)
+
+    dynamo.__dict__["_TransactWriteItems"] = crowded
     answer = clicks.click()
     assert answer["statusCode"] == 503
     assert clicks.trail() == [("failed", "unreachable")]
     assert clicks.paper.orders == []
+    # It waited a little each time, and some seconds in all at most.
+    assert len(clicks.stores.pauses) > 20
+    assert max(clicks.stores.pauses) <= 0.25
+
+
+def test_a_second_click_while_the_pbx_is_slow_is_the_first_call(clicks: Clicks) -> None:
+    inner: list[dict[str, Any]] = []
+
+    def slow(order: Order) -> Placed:
+        clicks.stores.now_s += 6
+        inner.append(clicks.click())
+        return clicks.paper.place(order)
+
+    clicks.paper.makes = slow
+    first = clicks.click()
+    [second] = inner
+    assert (said(second)["call_id"], said(second)["status"]) == (
+        said(first)["call_id"],
+        "requested",
+    )
+    assert len(clicks.paper.rung) == 1
+    clicks.paper.makes = clicks.paper.place
+    assert said(clicks.click())["call_id"] != said(first)["call_id"]
+
+
+def test_an_agents_key_without_an_extension_is_not_told_of_the_crms_calls(clicks: Clicks) -> None:
+    clicks.click(key="1")
+    key = "acme." + "y" * 22
+    clicks.stores.tenants("acme").add_key(ApiKey(hash_key(key), "agent"))
+    clicks.keys["nobody"] = key
+    answer = clicks.click(role="nobody", key="1")
+    assert (answer["statusCode"], said(answer)["reason"]) == (403, "key")
 
 
 def test_settings_of_a_pbx_that_cannot_be_used_are_a_pbx_that_is_not_connected(
@@ -738,12 +790,6 @@ def _fail_at(clicks: Clicks, operation: str, error: Exception | None) -> None:
         dynamo.__dict__[f"_{operation}"] = fail
 
 
-def _hash(key: str) -> str:
-    from centralino.domain.keys import hash_key  # noqa: PLC0415 - once
-
-    return hash_key(key)
-
-
 # --- the log -------------------------------------------------------------------------------------
 
 
@@ -758,7 +804,9 @@ def test_a_line_says_what_an_operator_needs_and_no_number(
     clicks.click({"number": f"tel {NUMBER} {NUMBER}", "exten": "21", "nummer": NUMBER})
     out = capsys.readouterr().out
     assert "44556677" not in out
-    failed, placed, *_ = map(json.loads, out.splitlines())
+    failed, placed, refused, _ = map(json.loads, out.splitlines())
+    assert (failed["exten"], failed["number"], failed["provider"]) == ("21", "+39…6677", "paper")
+    assert (refused["exten"], "number" in refused) == ("21", True)
     assert (failed["outcome"], failed["reason"], failed["Originates"]) == ("failed", "refused", 1)
     for name in ("call_id", "desk_ms", "begin_ms", "pbx_ms", "settle_ms", "OriginateTime"):
         assert name in placed

@@ -249,7 +249,29 @@ def test_a_second_click_within_5_seconds_is_the_first_call_and_counts_no_more(
     assert bench.counts()["agent_minute.21"] == 1
     for count, (number, exten) in enumerate(((OTHER, "21"), (NUMBER, "22")), 3):
         assert bench.store.begin(call_of(count, number, exten=exten), FREE, home="IT").fresh
+    bench.store.settle(id_of(1), Outcome("placed"), now_ms=NOW_MS + 4_999)
+    assert not bench.store.begin(call_of(8, at_ms=NOW_MS + 4_999), FREE, home="IT").fresh
     assert bench.store.begin(call_of(9, at_ms=NOW_MS + 5_000), FREE, home="IT").fresh
+
+
+@pytest.mark.parametrize("state", ["requested", "unknown"])
+def test_while_nobody_knows_whether_it_rings_a_click_is_the_first_call_for_30_seconds(
+    bench: Bench, state: str
+) -> None:
+    bench.store.begin(call_of(1), Budget(), home="IT")
+    if state == "unknown":
+        bench.store.settle(id_of(1), Outcome("unknown", "unknown"), now_ms=NOW_MS + 8_000)
+    again = bench.store.begin(call_of(2, at_ms=NOW_MS + 29_999), Budget(), home="IT")
+    assert again.call
+    assert (again.fresh, again.call.call_id) == (False, id_of(1))
+    assert bench.store.begin(call_of(3, at_ms=NOW_MS + 30_000), Budget(), home="IT").fresh
+
+
+def test_an_answer_that_is_later_than_events_ends_the_wait_for_it(bench: Bench) -> None:
+    bench.store.begin(call_of(1), Budget(), home="IT")
+    bench.store.note(id_of(1), "ringing", at_ms=NOW_MS + 10)
+    bench.store.settle(id_of(1), Outcome("placed"), now_ms=NOW_MS + 50)
+    assert bench.store.begin(call_of(2, at_ms=NOW_MS + 5_000), Budget(), home="IT").fresh
 
 
 def test_a_second_click_is_the_first_call_even_where_nothing_may_be_dialled_any_more(
@@ -275,10 +297,10 @@ def test_after_a_failure_the_next_click_is_a_call_of_its_own_at_once(
 
 def test_a_failed_call_does_not_take_the_claim_of_a_later_one_away(bench: Bench) -> None:
     bench.store.begin(call_of(1), Budget(), home="IT")
-    later = call_of(2, at_ms=NOW_MS + 6_000)
+    later = call_of(2, at_ms=NOW_MS + 30_000)
     bench.store.begin(later, Budget(), home="IT")
     bench.fail(id_of(1))
-    third = bench.store.begin(call_of(3, at_ms=NOW_MS + 6_500), Budget(), home="IT")
+    third = bench.store.begin(call_of(3, at_ms=NOW_MS + 30_500), Budget(), home="IT")
     assert third.call
     assert third.call.call_id == later.call_id
 
@@ -619,6 +641,6 @@ def test_what_was_begun_and_not_answered_is_not_taken_for_somebody_elses(told: E
 def test_who_never_gets_through_is_told_that_the_store_is_busy() -> None:
     bench = Bench(MemoryStores())
     assert isinstance(bench.stores.client, MemoryDynamo)
-    bench.stores.client.faults += [AwsError("TransactionConflictException", "", {})] * 20
+    bench.stores.client.faults += [AwsError("TransactionConflictException", "", {})] * 40
     with pytest.raises(ThrottledError):
         bench.store.begin(call_of(1), Budget(), home="IT")

@@ -109,7 +109,7 @@ def test_no_telephone_rings_twice_and_what_is_told_is_so(
         # What the trail has of the first attempt, the oldest.
         calls = clicks.store.calls()[0]
         trail = (calls[-1].state, calls[-1].reason)
-        clicks.stores.now_s += 6
+        clicks.stores.now_s += 31
         clicks.click(key="click-2", run_time=no_time)
         assert (first, rang) == (row.first, row.rings)
         assert (again, again_rang) == (row.again, row.again_rings)

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from tests.support.originate import Rung
 
 BODY = {"number": "0244556677", "exten": "21"}
-WITH_KEY = ["door", "key", "desk", "line", "begin", "rings", "settle", "done"]
-WITHOUT_KEY = ["door", "desk", "line", "begin", "rings", "settle"]
+WITH_KEY = ["door", "key", "desk", "line", "begin", "rings", "call", "settle", "done"]
+WITHOUT_KEY = ["door", "desk", "line", "begin", "rings", "call", "settle"]
 
 
 class RingingPbx(FakeVoiceAtWork):
@@ -75,7 +75,7 @@ class Place:
     def carry_out(self, exchange: Exchange) -> None:
         """Pass a request on to DynamoDB, and let the container die of it if it is to."""
         answer = exchange.forward()
-        self.step(step_of(exchange.request) or "line")
+        self.step(step_of(exchange.request))
         exchange.send(answer)
 
     def open(self, stores: Stores, tenant: str) -> DynamoDialStore:

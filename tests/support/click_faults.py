@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.support.fault_proxy import Exchange, Request
 
 # The steps of a click, as DynamoDB sees them. The PBX is asked between `begin` and `settle`.
-STEPS = ("door", "key", "desk", "begin", "settle", "done")
+STEPS = ("door", "key", "desk", "line", "begin", "call", "settle", "done")
 
 
 class Seen(NamedTuple):
@@ -43,7 +43,7 @@ class Row(NamedTuple):
         again: what the same idempotency key is told once everything works again, after the
             function's time is over.
         again_rings: how often the telephone has rung then.
-        later_rings: how often after a new click, 6 s later.
+        later_rings: how often after a new click, 31 s later.
         pbx: what goes wrong with the request that places the call.
         refuses: the PBX is not there at all.
         expired: the access token ends just before the call is to be placed.
@@ -300,6 +300,8 @@ def step_of(request: Request) -> str:
     if request.reads:
         names = {key["sk"]["S"] for key in request.keys}
         return "door" if "SETTINGS" in names else "desk" if "DIALLING" in names else ""
+    if request.operation == "GetItem":
+        return {"PBX#": "line", "O": "call"}.get(request.payload["Key"]["sk"]["S"][:4], "")
     if request.operation != "TransactWriteItems":
         return ""
     kind, action = next(iter(request.payload["TransactItems"][0].items()))
@@ -329,7 +331,7 @@ def at_step(row: Row) -> Fault | None:
 def table() -> str:
     """Return the table as Markdown."""
     head = ("what goes wrong", "the click is told", "audit trail", "rang")
-    more = ("same key again", "rang in all", "new click after 6 s: rang in all")
+    more = ("same key again", "rang in all", "new click after 31 s: rang in all")
     lines = [(*head, *more), ("---",) * 7]
     for row in FAULTS:
         trail = " ".join(word for word in row.trail or ("nothing",) if word)

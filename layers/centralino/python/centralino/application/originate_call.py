@@ -16,6 +16,7 @@ from centralino.domain.errors import (
     ReusedKeyError,
     UnavailableError,
 )
+from centralino.domain.number import mask
 from centralino.domain.originate import FailedCallError, RefusedCallError
 from centralino.ports.dialling import Outcome, PlacedCall
 from centralino.ports.once import KEPT_S
@@ -76,7 +77,7 @@ class Ways(NamedTuple):
         originator: builds a PBX by its slug; NotFoundError if the tenant has none of that name.
         now: the time, seconds since 1970.
         ends_at: when there has to be an answer.
-        steps: is told the milliseconds of each step.
+        told: is told what the log is to have: the milliseconds of each step, whom it was about.
     """
 
     store: DialStore
@@ -84,7 +85,7 @@ class Ways(NamedTuple):
     originator: Callable[[str], Originator]
     now: Callable[[], float]
     ends_at: float
-    steps: dict[str, float]
+    told: dict[str, object]
 
 
 class Originated(NamedTuple):
@@ -136,6 +137,7 @@ def originate_call(
         keys = block_keys(asked.number, settings)
         if keys:
             call = call._replace(number=keys[0], country=country_of(keys[0]))
+        ways.told.update(exten=call.exten, number=mask(call.number))
         with _Timed(ways, "desk_ms"):
             desk = ways.store.desk(asked.exten, keys, call_id)
         if desk.call is not None:
@@ -157,6 +159,7 @@ def originate_call(
         country=country_of(order.number) if order.number.startswith("+") else "",
         cost=desk.options.budget.cost_of(order.number),
     )
+    ways.told.update(provider=call.provider, number=mask(call.number))
     originator = _originator(call, ways)
     with _Timed(ways, "begin_ms"):
         begun = _begin(call, desk.options.budget, settings.line.country, ways)
@@ -208,18 +211,24 @@ def _originator(call: PlacedCall, ways: Ways) -> Originator:
     except (NotFoundError, PayloadError) as error:
         ways.store.refuse(call._replace(state="refused", reason="pbx"))
         raise RefusedCallError("pbx", "`centralino pbx connect` connects one.") from error
-    except UnavailableError as error:
-        detail = f"before it was asked: {error.reason}"
+    except Exception as error:
+        why = getattr(error, "reason", type(error).__name__)
+        detail = f"before it was asked: {why}"
         ways.store.refuse(call._replace(state="failed", reason="unreachable", detail=detail))
         raise
 
 
 def _begin(call: PlacedCall, budget: Budget, home: str, ways: Ways) -> Begun:
-    """Count a call and write it down; if nobody knows whether that was done, take it back."""
+    """Count a call and write it down; what comes of not being able to is written down as well."""
     try:
         return ways.store.begin(call, budget, home=home)
     except UnavailableError:
-        _settle(call.call_id, Outcome("failed", "unreachable", "no PBX was asked"), ways)
+        failed = Outcome("failed", "unreachable", "no PBX was asked")
+        if ways.store.get(call.call_id) is None:
+            ways.store.refuse(call._replace(**failed._asdict()))
+        else:
+            # It was done, and the answer lost; or this is what is left of an earlier attempt.
+            ways.store.settle(call.call_id, failed, now_ms=int(ways.now() * 1000))
         raise
 
 
@@ -292,4 +301,4 @@ class _Timed:
 
     def __exit__(self, *_: object) -> None:
         taken_s = self._ways.now() - self._began_at
-        self._ways.steps[self._name] = round(1000 * taken_s, 1)
+        self._ways.told[self._name] = round(1000 * taken_s, 1)

@@ -204,7 +204,7 @@ class _Click:
             self._note_attempt(fields, visit, store, "invalid")
             raise
         # An agent's word for a click is that agent's own.
-        scope = visit.key.exten if visit.key.role == "agent" else ""
+        scope = f"agent {visit.key.exten}" if visit.key.role == "agent" else ""
         self._call_id = (
             _derived_id(visit.tenant, scope, idempotency_key) if idempotency_key else self._new_id()
         )
@@ -234,19 +234,15 @@ class _Click:
 
     def _place(self, wish: Wish, visit: Visit, store: DialStore) -> dict[str, object]:
         tenant, exchange = visit.tenant, self._exchange
-        steps: dict[str, float] = {}
         ways = Ways(
             store,
             lambda contact_id: exchange.contacts(tenant).get(contact_id),
             lambda slug: exchange.originator(tenant, slug),
             self._now,
             self._began_at + ANSWER_S,
-            steps,
+            self.told,
         )
-        try:
-            done = originate_call(wish, visit.settings, visit.key, self._call_id, ways)
-        finally:
-            self.told.update(steps)
+        done = originate_call(wish, visit.settings, visit.key, self._call_id, ways)
         call = done.call
         self.told.update(
             call_id=call.call_id,

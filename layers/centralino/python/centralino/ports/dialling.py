@@ -149,8 +149,9 @@ class DialStore(Protocol):
         """Count a call against its limits and write it down as `requested`, both or neither.
 
         A second click (same exten, same number) within 5 s while the first call lives is the first
-        call. A call of the same `call_id` that failed or was refused begins once more, and so does
-        one that is a day old (`ports/once.py`); any other is returned as it is, not fresh.
+        call; within 30 s, while nobody knows whether that rings (`requested`, `unknown`). A call of
+        the same `call_id` that failed or was refused begins once more, and so does one that is a
+        day old (`ports/once.py`); any other is returned as it is, not fresh.
 
         Args:
             call: the call; `asked_ms` is the moment it is counted at.

@@ -54,8 +54,15 @@ if TYPE_CHECKING:
 
 # For each request: somebody waits at a telephone, and the PBX needs most of the ten seconds.
 TIMEOUT_S = 1.5
-# How long a second click is the first one's call, milliseconds.
+# How long a second click is the first one's call, milliseconds; and how long while nobody knows
+# whether that rings: a PBX may take eight seconds, and then not say.
 CLICK_MS = 5_000
+UNSURE_MS = 30_000
+# What a PBX says of a call that it took.
+SURE = ("placed", "ringing")
+# Many click at once where a whole tenant has a limit: each waits a little, several times.
+BEGIN_ATTEMPTS = 30
+LONGEST_PAUSE_MS = 250
 # DynamoDB may take its time with what has ended; this is for clocks that differ.
 CLICK_S = 300
 _CALL_ID = re.compile(r"[0-9A-Za-z]{22}", re.ASCII)
@@ -229,7 +236,7 @@ class DynamoDialStore(OneTenant):
         # As long as it says the same it has the same token: what was done, and not answered, is
         # then told to have been done, and is not taken for somebody else's.
         token = secrets.token_urlsafe(12)
-        for attempt in range(WRITE_ATTEMPTS):
+        for attempt in range(BEGIN_ATTEMPTS):
             reasons = self._try(actions, token)
             if not reasons:
                 return Begun(call, fresh=True)
@@ -302,22 +309,35 @@ class DynamoDialStore(OneTenant):
         has an end, too. Whatever events said since is newer than an answer that came late.
         """
         key = self._call_key(call_id)
-        step = STEPS[outcome.state]
-        if outcome.state != "failed":
-            if not self._update_call(key, outcome, step, now_ms) and outcome.provider_id:
-                self._name(key, outcome.provider_id)
-            return
+        with_claim = True
         for attempt in range(WRITE_ATTEMPTS):
             item = self._item(key)
             if item is None:
                 return
             call = read_call(item)
-            actions = [self._failed(key, outcome, now_ms), *self._given_back(call)]
-            reasons = self._try(actions)
-            if not reasons or reasons[0].get("Code") == CONDITION_FAILED:
+            if int(item["step"]["N"]) >= min(STEPS[outcome.state], STEPS["placed"]):
+                self._settle_late(call, key, outcome)
                 return
+            update = self._state(key, outcome, STEPS[outcome.state], now_ms)
+            # Of one that rings already, nothing but events says that it failed.
+            update["ConditionExpression"] = "step < :step AND step < :placed"
+            update["ExpressionAttributeValues"][":placed"] = {"N": str(STEPS["placed"])}
+            beside = self._claim_settled(call, outcome) if with_claim else []
+            beside += self._cost_settled(call, outcome)
+            reasons = self._try([{"Update": update}, *beside])
+            if not reasons:
+                return
+            # A claim that another call has by now is not this one's to change.
+            with_claim = [reason.get("Code") for reason in reasons[1:2]] != [CONDITION_FAILED]
             self._rest(attempt)
         raise ThrottledError("contention")
+
+    def _settle_late(self, call: PlacedCall, key: Item, outcome: Outcome) -> None:
+        """Write down what is left to be said of a call that is further than its answer."""
+        if outcome.provider_id:
+            self._name(key, outcome.provider_id)
+        if outcome.state in SURE:
+            self._transact(self._claim_settled(call, outcome), TIMEOUT_S)
 
     def note(self, call_id: str, state: str, *, at_ms: int, reason: str = "") -> None:
         """Write down what an event says became of a call; see the port."""
@@ -414,7 +434,7 @@ class DynamoDialStore(OneTenant):
             "type": {"S": "Click"},
             "sv": {"N": SCHEMA},
             "call_id": {"S": call.call_id},
-            "until_ms": {"N": str(call.asked_ms + CLICK_MS)},
+            "until_ms": {"N": str(call.asked_ms + UNSURE_MS)},
             "expires_at": {"N": str(call.asked_ms // 1000 + CLICK_S)},
         }
         return {
@@ -445,31 +465,31 @@ class DynamoDialStore(OneTenant):
             }
         }
 
-    def _failed(self, key: Item, outcome: Outcome, now_ms: int) -> dict[str, Any]:
-        # Of one that rings already, nothing but events says that it failed.
-        update = self._state(key, outcome, STEPS["failed"], now_ms)
-        update["ConditionExpression"] = "step < :placed"
-        update["ExpressionAttributeValues"][":placed"] = {"N": str(STEPS["placed"])}
-        return {"Update": update}
+    def _claim_settled(self, call: PlacedCall, outcome: Outcome) -> list[dict[str, Any]]:
+        """Return what becomes of a call's claim; while nobody knows whether it rings, it stays."""
+        held = self._held(click_key(self.tenant, call.exten, call.number), call.call_id)
+        if outcome.state == "failed":
+            return [{"Delete": held}]
+        if outcome.state not in SURE:
+            return []
+        held["UpdateExpression"] = "SET until_ms = :until"
+        until = {"N": str(call.asked_ms + CLICK_MS)}
+        held["ExpressionAttributeValues"][":until"] = until
+        return [{"Update": held}]
 
-    def _given_back(self, call: PlacedCall) -> list[dict[str, Any]]:
-        """Return what takes back the claim and the cost of a call that was not placed."""
-        click = click_key(self.tenant, call.exten, call.number)
-        cost = cost_limit(call.cost).key(self.tenant, call.asked_ms)
-        actions = []
-        for item in self._read([click, cost]):
-            if item["sk"]["S"] == "Q" and item["call_id"]["S"] == call.call_id:
-                actions.append({"Delete": self._held(click, call.call_id)})
-            elif item["sk"]["S"] == "N" and call.cost:
-                less = {
-                    "TableName": self._table,
-                    "Key": cost,
-                    "UpdateExpression": "ADD n :less",
-                    "ConditionExpression": "attribute_exists(pk)",
-                    "ExpressionAttributeValues": {":less": {"N": str(-call.cost)}},
-                }
-                actions.append({"Update": less})
-        return actions
+    def _cost_settled(self, call: PlacedCall, outcome: Outcome) -> list[dict[str, Any]]:
+        """Return what gives the cost of a call back that was not placed, if it was counted."""
+        key = cost_limit(call.cost).key(self.tenant, call.asked_ms)
+        if outcome.state != "failed" or not call.cost or self._item(key) is None:
+            return []
+        less = {
+            "TableName": self._table,
+            "Key": key,
+            "UpdateExpression": "ADD n :less",
+            "ConditionExpression": "attribute_exists(pk)",
+            "ExpressionAttributeValues": {":less": {"N": str(-call.cost)}},
+        }
+        return [{"Update": less}]
 
     def _held(self, click: Item, call_id: str) -> dict[str, Any]:
         return {
@@ -547,7 +567,8 @@ class DynamoDialStore(OneTenant):
         return ()
 
     def _rest(self, attempt: int) -> None:
-        self._pause(secrets.randbelow(10 * 2**attempt) / 1000)
+        longest = min(LONGEST_PAUSE_MS, 10 * 2**attempt)
+        self._pause(secrets.randbelow(longest) / 1000)
 
     def _call_key(self, call_id: str, sk: str = "O") -> Item:
         if not _CALL_ID.fullmatch(call_id):
