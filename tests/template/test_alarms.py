@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
 import month_cost
+from centralino.entry.metrics import metrics_line
 from centralino.entry.observability import decode_line
+from centralino.entry.originate_line import originate_line
 from centralino.entry.route_line import route_line
 from tests.support.template import Piece, Stack
 
@@ -75,30 +79,45 @@ def test_an_alarm_rings_for_whatever_keeps_a_name_from_a_phone(stack: Stack) -> 
     }
 
 
-def test_the_alarms_on_decodes_watch_the_metric_that_a_decode_writes(stack: Stack) -> None:
-    line = json.loads(decode_line(0.0, "timeout", 1.0))
-    (written,) = line["_aws"]["CloudWatchMetrics"]
-    variables = stack.properties("LookupFunction")["Environment"]["Variables"]
-    assert _name(variables["CENTRALINO_STACK"]) == "AWS::StackName"
-    for name in ("DecodeTimeoutsAlarm", "DecodesDegradedAlarm", "DecodeErrorsAlarm"):
+@pytest.mark.parametrize(
+    ("line", "alarms"),
+    [
+        (
+            decode_line(0.0, "timeout", 1.0),
+            ("DecodeTimeoutsAlarm", "DecodesDegradedAlarm", "DecodeErrorsAlarm"),
+        ),
+        (
+            route_line(0.0, "timeout", 1.0),
+            ("RouteTimeoutsAlarm", "RoutesDegradedAlarm", "RouteErrorsAlarm"),
+        ),
+        (
+            originate_line(0.0, "failed", 1.0),
+            ("OriginatesFailedAlarm", "OriginatesRefusedAlarm", "OriginateErrorsAlarm"),
+        ),
+        (
+            metrics_line(0.0, {"SocketFramesLost": 1, "SocketFramesTooLarge": 1}),
+            ("SocketFramesLostAlarm", "SocketFramesTooLargeAlarm"),
+        ),
+    ],
+    ids=["decode", "route", "originate", "sockets"],
+)
+def test_an_alarm_watches_the_metric_that_a_function_writes(
+    stack: Stack, line: str, alarms: tuple[str, ...]
+) -> None:
+    (written,) = json.loads(line)["_aws"]["CloudWatchMetrics"]
+    for name in alarms:
         alarm = stack.properties(name)
         namespace = _name(alarm["Namespace"]).replace("${AWS::StackName}", "local")
         assert namespace == written["Namespace"]
         assert alarm["MetricName"] in {metric["Name"] for metric in written["Metrics"]}
-        dimensions = [dimension["Name"] for dimension in alarm["Dimensions"]]
+        dimensions = [dimension["Name"] for dimension in alarm.get("Dimensions", [])]
         assert dimensions in written["Dimensions"]
 
 
-def test_the_alarms_on_routes_watch_the_metric_that_a_routed_call_writes(stack: Stack) -> None:
-    line = json.loads(route_line(0.0, "timeout", 1.0))
-    (written,) = line["_aws"]["CloudWatchMetrics"]
-    for name in ("RouteTimeoutsAlarm", "RoutesDegradedAlarm", "RouteErrorsAlarm"):
-        alarm = stack.properties(name)
-        namespace = _name(alarm["Namespace"]).replace("${AWS::StackName}", "local")
-        assert namespace == written["Namespace"]
-        assert alarm["MetricName"] in {metric["Name"] for metric in written["Metrics"]}
-        dimensions = [dimension["Name"] for dimension in alarm["Dimensions"]]
-        assert dimensions in written["Dimensions"]
+def test_a_function_that_writes_metrics_is_told_the_name_of_the_stack(stack: Stack) -> None:
+    for name in ("LookupFunction", "RouteCallFunction", "OriginateFunction", "LinkPbxFunction"):
+        variables = stack.properties(name)["Environment"]["Variables"]
+        assert _name(variables["CENTRALINO_STACK"]) == "AWS::StackName"
 
 
 def test_the_dashboard_shows_metrics_that_exist(stack: Stack) -> None:
