@@ -251,6 +251,65 @@ def test_a_node_and_a_fallback_lead_only_where_calls_may_go(desk: Desk) -> None:
     assert (fallback.status, fallback.json["field"]) == (400, "fallback")
 
 
+@pytest.mark.parametrize(
+    "to",
+    [
+        *("extension:112", "extension:0112", "agent:0118", "agents:21,0112", "extension:1121"),
+        *("extension:0088161234567", "extension:*21*0088161234567#", "agent:0899123456"),
+        *("extension:00390244556677", "voicemail:0244556677", "agents:21,3331234567"),
+    ],
+)
+def test_routing_sends_no_call_to_an_extension_that_is_none(desk: Desk, to: str) -> None:
+    document = {"rules": [{"name": "all", "to": to}]}
+
+    refused = desk.ask("POST", "/v1/rules", {"document": document})
+
+    assert (refused.status, refused.json["field"]) == (400, "rules[0].to")
+
+
+@pytest.mark.parametrize("to", ["extension:21", "extension:*97", "agents:21,110", "agent:100123"])
+def test_routing_sends_calls_to_extensions_as_ever(desk: Desk, to: str) -> None:
+    document = {"rules": [{"name": "all", "to": to}]}
+
+    assert desk.ask("POST", "/v1/rules", {"document": document}).status == 201
+
+
+@pytest.mark.parametrize(
+    ("to", "name"),
+    [
+        ("external:+393331234567", "+881612345678"),
+        ("external:+393331234567", "+41446681800"),
+        ("external:+393331234567", "+39899123456"),
+        ("queue:600", "+881612345678"),
+        ("queue:600", "0088161234567"),
+        ("queue:600", "0112"),
+        ("extension:21", "0899-123456"),
+    ],
+)
+def test_a_destination_has_no_other_name_at_the_pbx_that_costs_extra(
+    desk: Desk, to: str, name: str
+) -> None:
+    refused = desk.ask("PATCH", "/v1/routing", {"pbx": {"twilio": {"ids": {to: name}}}})
+
+    assert (refused.status, refused.json["field"]) == (400, f"pbx.twilio.ids.{to}")
+
+
+def test_a_destination_may_have_another_name_at_the_pbx(desk: Desk) -> None:
+    ids = {"external:+393331234567": "+390244556677", "queue:600": "9600", "agent:21": "anna"}
+
+    assert desk.ask("PATCH", "/v1/routing", {"pbx": {"twilio": {"ids": ids}}}).status == 200
+
+
+def test_an_agents_extension_is_no_emergency_number_and_none_of_the_public_network(
+    desk: Desk,
+) -> None:
+    for exten in ("112", "0118", "0088161234567", "3331234567"):
+        refused = desk.ask("PUT", f"/v1/agents/{exten}", {})
+        assert (refused.status, refused.json["field"]) == (400, "exten")
+    refused = desk.ask("PUT", "/v1/agents/21", {"substitutes": ["22", "0899123456"]})
+    assert (refused.status, refused.json["field"]) == (400, "substitutes[1]")
+
+
 def test_the_list_of_countries_is_no_option_of_routing(desk: Desk) -> None:
     assert desk.ask("PATCH", "/v1/routing", {"countries": ["CH"]}).status == 400
 

@@ -55,7 +55,7 @@ def test_options_are_set_field_by_field(line: CommandLine) -> None:
     options = line.done("dialling", "show").json
     assert (options["pbx"], options["internal"]) == ("asterisk", True)
     assert options["budget"]["agent_day"] == 100
-    assert options["budget"]["country_day"] == {"CH": 5}
+    assert options["budget"]["country_day"] == {"*": 50, "CH": 5}
     assert options["rules"][0]["outside_prefix"] == "0"
     assert line.done("dialling", "show", "pbx").out == "asterisk\n"
 

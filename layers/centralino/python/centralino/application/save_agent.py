@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from centralino.application.check_exten import check_exten
 from centralino.domain.errors import PayloadError
 from centralino.domain.number import index_number, is_valid
 
@@ -47,6 +48,9 @@ def save_agent(agents: AgentStore, agent: Agent, *, line: Line, schedules: Colle
         NotFoundError: there is no such tenant (any more).
     """
     _check(agent)
+    check_exten(agent.exten, line.country, "exten")
+    for place, exten in enumerate(agent.substitutes):
+        check_exten(exten, line.country, f"substitutes[{place}]")
     if agent.schedule and agent.schedule not in schedules:
         known = ", ".join(sorted(schedules)) or "there is none yet"
         raise PayloadError("schedule", f"the name of a schedule: {known}")

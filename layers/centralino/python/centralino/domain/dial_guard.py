@@ -63,6 +63,16 @@ COMMON_PREFIXES = ("0", "9", "8", "00", "011")
 _DIGITS = re.compile(r"[0-9]{2,}", re.ASCII)
 
 
+# Emergency services that libphonenumber doesn't count as such, by country.
+_MORE_EMERGENCIES = {
+    "ES": "06[12]|08[05]|09[12]",  # ambulances, fire, police
+    "FR": "11[459]|19[167]",  # by text, shelter, children; rescue at sea and in the air, attacks
+    "IT": "11[47]|15(?:15|30)",  # children, finance police; forests, rescue at sea
+}
+# Local exchanges of North America whose numbers are premium rate in every area.
+_PREMIUM_EXCHANGE = re.compile(r"\+1[2-9][0-9]{2}976[0-9]{4}", re.ASCII)
+
+
 def country_of(number: str) -> str:
     """Return the country of a number, ISO 3166 alpha-2.
 
@@ -118,6 +128,8 @@ def dear_kind(number: str) -> str:
         return CODES_OF_NO_COUNTRY[code]
     if number.startswith(SATELLITES):
         return "satellite"
+    if _PREMIUM_EXCHANGE.fullmatch(number):
+        return "premium"
     try:
         parsed = phonenumbers.parse(number)
     except phonenumbers.NumberParseException:
@@ -152,7 +164,7 @@ def rings_emergency(digits: str, country: str) -> bool:
         digits: as the exchange gets them.
         country: ISO 3166 alpha-2.
     """
-    pattern = EMERGENCY.get(country, "")
+    pattern = _pattern(country)
     if digits in EVERYWHERE or not pattern:
         return digits in EVERYWHERE
     starts = () if country in _EXACT else (digits[:size] for size in _STARTS)
@@ -177,7 +189,12 @@ def begins_emergency(digits: str, countries: Iterable[str], prefixes: Iterable[s
     )
 
 
+def _pattern(country: str) -> str:
+    patterns = (EMERGENCY.get(country, ""), _MORE_EMERGENCIES.get(country, ""))
+    return "|".join(filter(None, patterns))
+
+
 @cache
 def _emergencies() -> re.Pattern[str]:
-    patterns = sorted({*EMERGENCY.values(), *EVERYWHERE})
+    patterns = sorted({*EMERGENCY.values(), *_MORE_EMERGENCIES.values(), *EVERYWHERE})
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))

@@ -57,7 +57,7 @@ class Budget(NamedTuple):
     agent_day: int = 300
     tenant_minute: int = 0
     tenant_day: int = 0
-    country_day: Mapping[str, int] = {}
+    country_day: Mapping[str, int] = {"*": 50}
     cost_day: int = 0
     prices: Mapping[str, int] = {}
     minutes: int = 3

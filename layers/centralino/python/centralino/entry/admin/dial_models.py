@@ -23,6 +23,7 @@ from centralino.application.check_dial_options import (
     RULE_EXTEN_PATTERN,
     SHORT_PATTERN,
 )
+from centralino.domain.dial_options import Budget
 from centralino.entry.admin.models import MAX_VERSION, Model, Number, Printable
 
 Country = Annotated[str, StringConstraints(pattern=f"^({COUNTRY_PATTERN})$")]
@@ -70,7 +71,7 @@ class BudgetBody(Model):
     country_day: dict[
         Annotated[str, StringConstraints(pattern=f"^({COUNTRY_PATTERN}|[*])$")], Count
     ] = Field(
-        default={},
+        default=dict(Budget().country_day),
         max_length=MAX_COUNTRIES + 2,
         description="Country -> calls a day; * for any other than the tenant's own",
         examples=[{"CH": 50, "*": 10}],
