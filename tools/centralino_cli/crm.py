@@ -33,7 +33,7 @@ from centralino_cli.connecting import (
     shared_tokens,
 )
 from centralino_cli.desk import USAGE, CommandError, Desk, find_desk, on_terminal, say
-from centralino_cli.options import AsJson, Secrets, Table, Tenant, Url
+from centralino_cli.options import AccountSettings, AsJson, Secrets, SecretsFile, Table, Tenant, Url
 from centralino_cli.show import print_fields, print_json, print_line, print_table
 
 app = typer.Typer(
@@ -76,18 +76,8 @@ class Office(NamedTuple):
 def connect(  # noqa: PLR0913, PLR0917 - options
     context: typer.Context,
     provider: Provider,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="A setting that is no secret, as base_url=https://…"
-        ),
-    ] = None,
-    secrets: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE", help="JSON with the secrets, - for stdin; else they are asked for."
-        ),
-    ] = "",
+    settings: AccountSettings = None,
+    secrets: SecretsFile = "",
     new_key: Annotated[  # noqa: FBT002 - an option
         bool, typer.Option("--new-key", help="Make another webhook URL, beside those there are.")
     ] = False,

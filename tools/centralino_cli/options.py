@@ -24,6 +24,18 @@ Secrets = Annotated[
         metavar="PLACE",
     ),
 ]
+AccountSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="A setting that is no secret, as base_url=https://…"
+    ),
+]
+SecretsFile = Annotated[
+    str,
+    typer.Option(
+        metavar="FILE", help="JSON with the secrets, - for stdin; else they are asked for."
+    ),
+]
 Bucket = Annotated[
     str, typer.Option(help="The stack's bucket; else CENTRALINO_BUCKET.", metavar="NAME")
 ]

@@ -32,7 +32,7 @@ from centralino_cli.connecting import (
     shared_tokens,
 )
 from centralino_cli.desk import USAGE, CommandError, Desk, find_desk, say
-from centralino_cli.options import AsJson, Secrets, Table, Tenant
+from centralino_cli.options import AccountSettings, AsJson, Secrets, SecretsFile, Table, Tenant
 from centralino_cli.show import print_fields, print_json, print_line, print_table
 
 app = typer.Typer(help="The PBXs that there are; docs/pbx.md has them all.", no_args_is_help=True)
@@ -151,18 +151,8 @@ def setup(
 def connect(  # noqa: PLR0913, PLR0917 - options
     context: typer.Context,
     provider: Provider,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="A setting that is no secret, as base_url=https://…"
-        ),
-    ] = None,
-    secrets: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE", help="JSON with the secrets, - for stdin; else they are asked for."
-        ),
-    ] = "",
+    settings: AccountSettings = None,
+    secrets: SecretsFile = "",
     table: Table = "",
     tenant: Tenant = "",
     place: Secrets = "",
