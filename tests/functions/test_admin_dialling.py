@@ -177,6 +177,13 @@ def test_what_is_no_number_is_not_put_on_the_list(desk: Desk) -> None:
         assert (reply.status, reply.json["field"]) == (400, "number")
 
 
+def test_a_short_number_is_not_put_on_the_list_as_somebodys_in_the_same_town(desk: Desk) -> None:
+    reply = desk.ask("PUT", "/v1/do-not-call/1240", {})
+
+    assert (reply.status, reply.json["field"]) == (400, "number")
+    assert desk.ask("PUT", "/v1/do-not-call/44556677", {}).json["number"] == "+390244556677"
+
+
 def test_a_supervisor_keeps_the_do_not_call_list(desk: Desk) -> None:
     key = desk.keys["acme"]["supervisor"]
 

@@ -146,13 +146,14 @@ def test_no_text_makes_an_exchange_begin_an_emergency_call(
 
     if outcome in REFUSALS:
         return
-    for seen in (outcome, outcome.removeprefix(prefix)):
+    behind = outcome.removeprefix(prefix)
+    for seen in (outcome, behind):
         assert not any(
             shortnumberinfo.is_emergency_number(seen, region) for region in _AVAILABLE_REGION_CODES
         )
-        assert home in {"BR", "CL", "NI"} or not any(
-            shortnumberinfo.is_emergency_number(seen[:size], home) for size in (3, 4, 5)
-        )
+    assert home in {"BR", "CL", "NI"} or not any(
+        shortnumberinfo.is_emergency_number(behind[:size], home) for size in (3, 4, 5)
+    )
 
 
 @given(written=WRITTEN, home=st.sampled_from(HOMES))
@@ -309,6 +310,33 @@ def test_a_wide_pattern_of_extensions_is_no_way_around_the_guard() -> None:
     assert outcome("4455") == "4455 4455"
     assert outcome("800123456") == "800123456 800123456"
     assert outcome("0244556677") == "+390244556677 0244556677"
+
+
+@pytest.mark.parametrize(
+    ("home", "pattern", "short"),
+    [
+        ("IT", r"\d{3,4}", "1240"),
+        ("IT", r"\d{3,4}", "1254"),
+        ("FR", r"\d{4}", "3240"),
+        ("DE", r"\d{3,5}", "11833"),
+        ("GB", r"\d{3,6}", "118118"),
+    ],
+)
+def test_a_pattern_of_extensions_is_no_way_around_the_list_of_short_numbers(
+    home: str, pattern: str, short: str
+) -> None:
+    settings = settings_of(home)._replace(exten_pattern=pattern)
+    registered = settings._replace(extens={**settings.extens, short: "Carla"})
+    asked = Asked(short, "21")
+
+    with pytest.raises(RefusedCallError) as caught:
+        check_call(asked, desk(DialOptions(internal=True)), settings, crm_key(), "c" * 22)
+    listed = DialOptions(internal=True, short_numbers=(short,))
+
+    assert caught.value.reason == "short"
+    assert check_call(asked, desk(listed), settings, crm_key(), "c" * 22).dial == short
+    own = check_call(asked, desk(DialOptions(internal=True)), registered, crm_key(), "c" * 22)
+    assert own.dial == short
 
 
 def test_a_freephone_number_of_north_america_is_one_of_each_country_there() -> None:

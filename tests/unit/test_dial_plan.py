@@ -72,6 +72,9 @@ def test_what_is_dialled_means_the_number_that_was_asked_for_or_is_not_dialled(
         (MILAN, DialRule(country="BR", international_prefix="0015"), "0015390244556677"),
         ("+80012345678", DialRule(), "0080012345678"),
         ("+3780549886377", DialRule(), "003780549886377"),
+        # Behind a 0 they begin like Spain's 091 and 061, of which the exchange sees nothing.
+        ("+34912345678", DialRule(country="ES", outside_prefix="0"), "0912345678"),
+        ("+34612345678", DialRule(country="ES", outside_prefix="0"), "0612345678"),
     ],
 )
 def test_a_number_is_dialled_as_the_line_wants_it(
@@ -117,6 +120,18 @@ def test_delhi_is_dialled_from_america_with_a_spelling_that_does_not_begin_with_
 
     assert dial(delhi, DialRule(spelling="plus"), "US") == delhi
     assert dial(delhi, DialRule(spelling="international"), "US") == "011911123456789"
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_an_outside_prefix_makes_no_ordinary_number_of_the_country_undiallable(home: str) -> None:
+    for kind in (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE):
+        example = phonenumbers.example_number_for_type(home, kind)
+        if example is None:
+            continue
+        number = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+        plain = dial(number, DialRule(), home)
+        for prefix in ("0", "9"):
+            assert dial(number, DialRule(outside_prefix=prefix), home) == prefix + plain
 
 
 def test_a_line_is_found_by_its_extensions_exactly_or_by_their_beginning() -> None:

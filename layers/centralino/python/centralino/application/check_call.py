@@ -92,6 +92,18 @@ def block_keys(number: str, settings: Settings) -> tuple[str, ...]:
     return (key, *(f"{key[:end]}*" for end in ends))
 
 
+def is_short(written: str, settings: Settings) -> bool:
+    """Tell whether a text is a short number to the guard, and none of the public network.
+
+    Args:
+        written: in any spelling.
+        settings: the tenant's.
+    """
+    reading = read_cli(written, _line(settings), settings=settings, external=True)
+    number = _number(written, settings)
+    return _is_short(reading.cleaned, number, reading, settings.line.country)
+
+
 def check_call(asked: Asked, desk: Desk, settings: Settings, key: ApiKey, call_id: str) -> Order:
     """Return the order to place a call, or refuse it.
 
@@ -165,11 +177,12 @@ def _target(asked: Asked, desk: Desk, settings: Settings, rule: DialRule) -> tup
     text = reading.cleaned
     if text == asked.exten:
         raise RefusedCallError("self")
-    if reading.kind == "internal" and not _is_outside(text, settings):
+    if reading.kind == "internal" and not _is_outside(text, settings, desk.options):
         return text, _internal(text, settings, desk.options)
     number = _number(asked.number, settings)
     if _asks_for_help(text, settings, desk.options, known=bool(number) and is_valid(number)):
         raise RefusedCallError("emergency")
+    # What is no exten after all, as a pattern of them is wide, is short if it is nothing else.
     if _is_short(text, number, reading, home):
         if text not in desk.options.short_numbers:
             hint = f"`centralino dialling allow --short {text}` allows it."
@@ -203,23 +216,42 @@ def _number(written: str, settings: Settings) -> str:
     return index_number(written, settings.line.country, settings.line.area_code)[0]
 
 
-def _is_outside(exten: str, settings: Settings) -> bool:
+def _is_outside(exten: str, settings: Settings, options: DialOptions) -> bool:
     """Tell whether a text that is like an extension is a number of the public network as well.
 
     A pattern of extensions may be wide, and a PBX dials outside whatever it has no phone for.
     """
-    if exten not in settings.extens and len(exten) > _MOST_EXTEN_DIGITS:
+    if exten not in settings.extens and (
+        len(exten) > _MOST_EXTEN_DIGITS or _is_service(exten, settings, options)
+    ):
         return True
     number = index_number(exten, settings.line.country)[0]
     return is_valid(number) and (exten not in settings.extens or dear_kind(number) != "")
 
 
+def _is_service(exten: str, settings: Settings, options: DialOptions) -> bool:
+    """Tell whether a country of the tenant's lines has a short number like this."""
+    from phonenumbers import shortnumberinfo  # noqa: PLC0415 - few calls are internal
+    from phonenumbers.phonenumber import PhoneNumber  # noqa: PLC0415
+
+    if not _SHORT.fullmatch(exten):
+        return False
+    return any(
+        shortnumberinfo.is_valid_short_number_for_region(
+            PhoneNumber(country_code=_calling_code(country), national_number=int(exten)), country
+        )
+        for country in _countries(settings, options)
+    )
+
+
+def _countries(settings: Settings, options: DialOptions) -> set[str]:
+    return {settings.line.country, *(rule.country for rule in options.rules)} - {""}
+
+
 def _may_help(digits: str, settings: Settings, options: DialOptions) -> bool:
     """Tell whether an exten or a short number may call for help on one of the tenant's lines."""
-    countries = {settings.line.country, *(rule.country for rule in options.rules)} - {""}
-    return begins_emergency(
-        digits, countries, {*_own_prefixes(settings, options), *COMMON_PREFIXES}
-    )
+    prefixes = {*_own_prefixes(settings, options), *COMMON_PREFIXES}
+    return begins_emergency(digits, _countries(settings, options), prefixes)
 
 
 def _own_prefixes(settings: Settings, options: DialOptions) -> Iterator[str]:
@@ -273,7 +305,7 @@ def _without_prefixes(digits: str, settings: Settings, options: DialOptions) -> 
 
 def _is_short(text: str, number: str, reading: Reading, home: str) -> bool:
     """Tell whether a text is what only the country's own exchanges know: `1240`, `4141`."""
-    if reading.kind != "number" or not _SHORT.fullmatch(text):
+    if reading.kind not in {"number", "internal"} or not _SHORT.fullmatch(text):
         return False
     if not number or not is_valid(number):
         return True

@@ -55,8 +55,10 @@ def dial(number: str, rule: DialRule, home: str) -> str:
         raise RefusedCallError("changed", _HINT)
     if rule.carrier_code and _is_another(outside, number, country):
         raise RefusedCallError("changed", _HINT)
-    for seen in (dialled, outside, dialled[len(lead) :]):
-        if is_emergency(seen) or rings_emergency(seen, country):
+    # The PBX takes the prefix off, so only what is behind it may not begin like a call for help:
+    # with a 0 before them Madrid's numbers begin like Spain's 091.
+    for seen in (outside, dialled[len(lead) :], rule.outside_prefix, lead):
+        if is_emergency(dialled) or rings_emergency(seen, country):
             hint = "With the spelling plus or international it would not begin like one."
             raise RefusedCallError("emergency", hint if rule.spelling == "digits" else _HINT)
     return dialled

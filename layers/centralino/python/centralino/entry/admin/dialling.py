@@ -8,9 +8,10 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import ValidationError
 
 from centralino import bootstrap
+from centralino.application.check_call import is_short
 from centralino.application.save_dial_options import save_dial_options
 from centralino.domain.dial_options import Budget, DialOptions, DialRule
-from centralino.domain.errors import ForbiddenError, NotFoundError
+from centralino.domain.errors import ForbiddenError, NotFoundError, PayloadError
 from centralino.entry.admin.contacts import number_key
 from centralino.entry.admin.customer_models import NumberPath
 from centralino.entry.admin.dial_models import (
@@ -95,6 +96,9 @@ def list_do_not_call(
 def put_do_not_call(number: NumberPath, body: BlockIn) -> BlockOut:
     """Let nobody call a number, or a block of them (`+39024455*`); the next call counts on it."""
     session = session_of(router)
+    if is_short(number, session.visit.settings):
+        expected = "no short number: those may be called only if the dialling options list them"
+        raise PayloadError("number", expected)
     key = number_key(session, number)
     session.dialling.block(key, body.reason, now_ms=session.now_ms)
     return BlockOut.model_construct(number=key, reason=body.reason)
