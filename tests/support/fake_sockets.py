@@ -79,6 +79,7 @@ class FakeAsterisk:
         says: what it answers to everything; None for what it should.
         asked: method and URI of each request.
         apps: its applications.
+        spell_status: how it writes the status of an answer.
     """
 
     def __init__(self, **phones: str) -> None:
@@ -91,6 +92,7 @@ class FakeAsterisk:
         self.asked: list[str] = []
         self.bodies: list[dict[str, Any]] = []
         self.apps = ["centralino"]
+        self.spell_status: Callable[[int], object] = int
         self.statuses: list[int] = []
         self._sticky: set[str] = set()
         self._lock = threading.Lock()
@@ -105,7 +107,7 @@ class FakeAsterisk:
             self.bodies.append(frame)
             status, body = self._do(socket_id, frame)
             self.statuses.append(status)
-        answer = _response(frame, status, body)
+        answer = _response(frame, self.spell_status(status), body)
         return [answer] if self.hears("RESTResponse") else []
 
     def hears(self, kind: str) -> bool:
@@ -222,7 +224,13 @@ class FakeGateway:
     # --- what a PBX does ---------------------------------------------------------------------
 
     def connect(
-        self, pbx: FakeAsterisk, key: str, site: str = "milan", *, tasks: bool = True
+        self,
+        pbx: FakeAsterisk,
+        key: str,
+        site: str = "milan",
+        *,
+        tasks: bool = True,
+        source_ip: str = "192.0.2.7",
     ) -> str:
         """Open a connection; return its id, or the status that refused it."""
         self._count += 1
@@ -235,7 +243,7 @@ class FakeGateway:
         }
         context = self._context(socket_id, "CONNECT") | {
             "requestTimeEpoch": int(self.now() * 1000),
-            "identity": {"sourceIp": "192.0.2.7"},
+            "identity": {"sourceIp": source_ip},
         }
         request = {"type": "REQUEST", "methodArn": ARN, "headers": headers}
         policy = authorize_pbx({**request, "requestContext": context}, self.door)
@@ -353,7 +361,7 @@ def throttled(times: int) -> Callable[[str, str], None]:
     return maybe
 
 
-def _response(frame: Mapping[str, Any], status: int, body: Mapping[str, Any]) -> str:
+def _response(frame: Mapping[str, Any], status: object, body: Mapping[str, Any]) -> str:
     return json.dumps(
         {
             "type": "RESTResponse",

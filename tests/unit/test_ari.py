@@ -76,7 +76,7 @@ def test_a_call_that_was_taken_has_an_id(status: int, body: str, placed: Placed)
         (503, '{"message": "Asterisk not booted"}', "unreachable", "503 Asterisk not booted"),
         (504, "", "unknown", "504"),
         (302, "", "refused", "302"),
-        (0, "", "refused", "0"),
+        (0, "", "unknown", "0"),
     ],
 )
 def test_a_refusal_has_a_word_of_ours_and_asterisks_own(

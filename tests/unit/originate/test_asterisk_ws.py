@@ -13,6 +13,7 @@ from centralino.domain.errors import RejectedError, UnavailableError
 from centralino.domain.originate import FailedCallError, Order
 from centralino.ports.originate import Means, PbxLink
 from tests.support.fake_sockets import FakeAsterisk, FakeGateway, FakeTime, throttled
+from tests.support.originate.contract import HOSTILE_DIALS, HOSTILE_EXTENS, HOSTILE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -334,6 +335,72 @@ def test_a_request_is_not_sent_again_when_the_call_may_be_over_already(
 
     assert failure(gateway)[0] == "unknown"
     assert pbx.rung == [CALL]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_another_pbx_of_the_same_name_never_gets_what_the_first_one_may_have_done(
+    gateway: FakeGateway, fake_time: FakeTime, key: str, when: str
+) -> None:
+    pbx, copied = FakeAsterisk(x21="online"), FakeAsterisk(x21="online")
+    if when == "before":
+        gateway.connect(copied, key, source_ip="198.51.100.9")
+        fake_time.pause(60)
+    gateway.connect(pbx, key)
+
+    def cut(socket_id: str) -> None:
+        gateway.drop(socket_id)
+        if when == "after":
+            fake_time.plan(0.2, lambda: gateway.connect(copied, key, source_ip="198.51.100.9"))
+
+    lose_first(gateway, '"channels"', cut)
+
+    assert failure(gateway)[0] == "unknown"
+    assert (pbx.rung, copied.rung) == ([CALL], [])
+
+
+def test_an_answer_without_a_status_leaves_it_unknown_and_no_other_pbx_rings(
+    gateway: FakeGateway, fake_time: FakeTime, key: str
+) -> None:
+    pbx, other = FakeAsterisk(x21="online"), FakeAsterisk(x21="online")
+    gateway.connect(other, key, "rome")
+    fake_time.pause(60)
+    gateway.connect(pbx, key, "milan")
+    pbx.spell_status = str
+
+    assert failure(gateway)[0] == "unknown"
+    assert (pbx.rung, other.rung) == ([CALL], [])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("exten", value) for value in HOSTILE_EXTENS),
+        *(("dial", value) for value in HOSTILE_DIALS),
+        ("call_id", "../channels"),
+    ],
+)
+def test_what_is_more_than_digits_never_leaves(
+    gateway: FakeGateway, key: str, field: str, value: str
+) -> None:
+    gateway.connect(FakeAsterisk(x21="online"), key)
+    before = list(gateway.posts)
+
+    assert failure(gateway, ORDER._replace(**{field: value}))[0] == "refused"  # type: ignore[arg-type]
+    assert gateway.posts == before
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_a_name_is_text_and_nothing_else(gateway: FakeGateway, key: str, name: str) -> None:
+    pbx = FakeAsterisk(x21="online")
+    gateway.connect(pbx, key)
+
+    assert provider(gateway).originate(ORDER._replace(name=name), timeout_s=8).state == "placed"
+    [frame] = [json.loads(post) for _, post in gateway.posts if '"channels"' in post]
+    shown = next(it["value"] for it in frame["query_strings"] if it["name"] == "callerId")
+    assert shown.isprintable()
+    assert len(shown) <= len(name) + len(' "" <>') + len(ORDER.number)
+    assert shown.count('"') == 2
+    assert shown.endswith(f'" <{ORDER.number}>')
 
 
 @pytest.mark.parametrize(

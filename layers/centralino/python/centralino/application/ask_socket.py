@@ -8,7 +8,9 @@ What can go wrong between us and a PBX, and what is done about it:
 - The PBX is still starting (503): it has done nothing and is asked again.
 - No answer comes, or the connection goes while one is awaited: nobody knows whether the PBX has
   done it. The same request is sent again, to the same PBX, and only for `RESEND_S` after the first
-  time: a PBX tells a repetition by the channel's id, but not once that channel is over.
+  time: a PBX tells a repetition by the channel's id, but not once that channel is over. Two PBXs
+  may have one user name, so the same PBX is the same connection; or, once that is gone, one that
+  was opened since from the same address.
 """
 
 from __future__ import annotations
@@ -147,6 +149,8 @@ class _Question:
         self._gone: dict[str, float] = {}
         self._sent = 0
         self._first_sent = 0.0
+        self._first_sent_ms = 0
+        self._first: Socket | None = None
 
     def ask(self) -> Heard:
         """Send, wait, and if need be once more; see `ask_socket`."""
@@ -157,6 +161,7 @@ class _Question:
                 return heard
             self._clock.pause(_STARTING_S)
             self._sent = 0
+            self._first = None
 
     def _ask(self, request_id: str) -> Heard:
         frame = rest_frame(self._request, request_id)
@@ -187,7 +192,7 @@ class _Question:
             try:
                 for socket in self._store.all():
                     tried_again_at = self._gone.get(socket.id, 0.0)
-                    if socket.site == self._site and tried_again_at <= self._clock.now():
+                    if self._is_ours(socket) and tried_again_at <= self._clock.now():
                         return socket
             except UnavailableError:
                 if not self._sent:
@@ -196,6 +201,17 @@ class _Question:
                 return None
             self._clock.pause(2 * LAST_POLL_S)
         return None
+
+    def _is_ours(self, socket: Socket) -> bool:
+        """Tell whether a request may go through a connection; see the module for a repetition."""
+        first = self._first
+        if first is None or socket.id == first.id:
+            return socket.site == self._site
+        return (
+            self._gone.get(first.id, 0.0) == math.inf
+            and (socket.site, socket.source_ip) == (first.site, first.source_ip)
+            and socket.at_ms >= self._first_sent_ms
+        )
 
     def _post(self, socket: Socket, frame: str) -> bool:
         """Send; return whether it may have been sent."""
@@ -217,6 +233,8 @@ class _Question:
             pass
         if not self._sent:
             self._first_sent = self._clock.now()
+            self._first_sent_ms = int(1000 * self._clock.epoch())
+            self._first = socket
         self._sent += 1
         return True
 

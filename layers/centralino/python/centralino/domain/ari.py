@@ -187,9 +187,10 @@ def judge(answer: AriAnswer, call_id: str) -> Placed:
         raise FailedCallError("credentials", detail)
     if answer.status == _NOT_BOOTED:
         raise FailedCallError("unreachable", detail)
-    if answer.status > _SERVER_ERROR or answer.status == _CONFLICT:
-        raise FailedCallError("unknown", detail)  # a proxy's word, who knows what lies behind
-    raise FailedCallError("refused", detail)
+    if 300 <= answer.status <= _SERVER_ERROR and answer.status != _CONFLICT:  # noqa: PLR2004
+        raise FailedCallError("refused", detail)
+    # A proxy's word, or none at all: who knows what lies behind.
+    raise FailedCallError("unknown", detail)
 
 
 def channel_question(call_id: str) -> AriRequest:

@@ -30,7 +30,8 @@ from centralino.domain.ari import (
     version_of,
 )
 from centralino.domain.errors import PayloadError, UnavailableError
-from centralino.domain.originate import FailedCallError, Placed
+from centralino.domain.originate import FailedCallError, Placed, check_order
+from centralino.domain.pbx_values import plain
 from centralino.domain.record import TYPE_CHECKING
 from centralino.ports.originate import Originator
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from centralino.ports.sockets import Sockets
 
 _OK = 200
+_MAX_NAME = 60  # what a phone shows, and more
 _WHO = AriRequest("GET", "asterisk/info", (("only", "system"),))
 # What is left for looking whether a call is there of which there was no answer, seconds.
 _LOOK_S = 1.5
@@ -76,9 +78,12 @@ class Originate(Originator):
 
     def originate(self, order: Order, *, timeout_s: float) -> Placed:
         """Place a call; see the port."""
+        check_order(order)
         line = self._line(timeout_s)
         try:
-            request = channel_request(order, self.link.setting)
+            request = channel_request(
+                order._replace(name=plain(order.name, _MAX_NAME)), self.link.setting
+            )
         except PayloadError as error:
             raise FailedCallError("refused", str(error)) from error
         failure = FailedCallError("unreachable", "no PBX is connected")
