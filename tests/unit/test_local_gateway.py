@@ -61,15 +61,15 @@ def emulator() -> Iterator[EchoEmulator]:
     emulator.stop()
 
 
-def send(port: int, target: str) -> str:
+def send(port: int, target: str, method: str = "GET", **headers: str) -> str:
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
-        connection.request("GET", target, headers={"x-api-key": "k"})
+        connection.request(method, target, headers={"x-api-key": "k", **headers})
         return connection.getresponse().read().decode()
 
 
 def test_a_request_passes_as_it_is_but_for_its_address(emulator: EchoEmulator) -> None:
     with listen(0) as listener:
-        gateway = Gateway(listener, emulator, "a1b2")
+        gateway = Gateway(listener, emulator, "a1b2", "c3d4")
         try:
             head = send(listener.getsockname()[1], "//v1/lookup?number=%2B39+02")
         finally:
@@ -81,11 +81,40 @@ def test_a_request_passes_as_it_is_but_for_its_address(emulator: EchoEmulator) -
     assert head.endswith("\r\nConnection: close\r\n\r\n")
 
 
+def test_a_websocket_goes_to_the_other_api(emulator: EchoEmulator) -> None:
+    with listen(0) as listener:
+        gateway = Gateway(listener, emulator, "a1b2", "c3d4")
+        try:
+            head = send(
+                listener.getsockname()[1], "/ari", Upgrade="websocket", Connection="Upgrade"
+            )
+        finally:
+            gateway.stop()
+    assert head.startswith("GET /_aws/execute-api/c3d4/ari HTTP/1.1\r\n")
+    assert "Upgrade: websocket\r\n" in head
+    assert head.endswith("\r\nConnection: Upgrade\r\n\r\n")
+
+
+def test_what_functions_send_on_websockets_goes_to_the_other_api_too(
+    emulator: EchoEmulator,
+) -> None:
+    with listen(0) as listener:
+        gateway = Gateway(listener, emulator, "a1b2", "c3d4")
+        try:
+            port = listener.getsockname()[1]
+            sent = send(port, "/ari/@connections/L1%3D", "POST")
+            asked = send(port, "/ari")
+        finally:
+            gateway.stop()
+    assert sent.startswith("POST /_aws/execute-api/c3d4/ari/@connections/L1%3D HTTP/1.1\r\n")
+    assert asked.startswith("GET /_aws/execute-api/a1b2/$default/ari HTTP/1.1\r\n")
+
+
 def test_a_stop_closes_every_connection_whatever_it_was_doing(emulator: EchoEmulator) -> None:
     # What is left open warns when it is collected, and warnings are errors.
     for idle in range(60):
         with listen(0) as listener:
-            gateway = Gateway(listener, emulator, "a1b2")
+            gateway = Gateway(listener, emulator, "a1b2", "c3d4")
             port = listener.getsockname()[1]
             assert send(port, "/")
             if idle % 2:
