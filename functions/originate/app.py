@@ -25,6 +25,7 @@ def _page() -> tuple[dict[str, str], str]:
     return dial_page()
 
 
+bootstrap.prepare_originate()
 exchange = Exchange(
     # Keys are read each time: a call costs more than a read.
     Door(bootstrap.call_store(), time.time, 0.0, KEY_S),

@@ -279,6 +279,13 @@ def test_a_spent_budget_says_when_to_come_again(clicks: Clicks) -> None:
     assert clicks.trail() == [("refused", "budget"), ("placed", "")]
 
 
+def test_a_call_that_is_over_a_limit_by_itself_is_not_told_to_come_again(clicks: Clicks) -> None:
+    clicks.save(DialOptions(pbx="paper", budget=Budget(cost_day=50, prices={"+39": 20})))
+    answer = clicks.click()
+    assert (answer["statusCode"], said(answer)["reason"]) == (429, "budget")
+    assert "retry-after" not in answer["headers"]
+
+
 @pytest.mark.parametrize("slug", ["", "other"])
 def test_a_tenant_without_a_pbx_is_told_how_to_connect_one(clicks: Clicks, slug: str) -> None:
     clicks.save(DialOptions(pbx=slug))

@@ -144,6 +144,24 @@ def test_every_attempt_to_call_a_number_is_found_and_removed(place: Place) -> No
     assert dialling.calls() == ((), "")
 
 
+def test_calls_that_were_asked_for_by_a_contacts_id_or_could_not_be_read_go_with_the_person(
+    place: Place,
+) -> None:
+    dialling = place.dialling("acme")
+    at = AT * 1000
+    mine = PlacedCall("1".zfill(22), "api:1", "21", OTHER, contact_id="api:1", asked_ms=at)
+    unread = PlacedCall("2".zfill(22), "ring 02/4455.6677 or", "21", state="refused", asked_ms=at)
+    others = PlacedCall("3".zfill(22), "api:2", "21", OTHER, contact_id="api:2", asked_ms=at)
+    empty = PlacedCall("4".zfill(22), "?", "21", state="refused", asked_ms=at)
+    for call in (mine, unread, others, empty):
+        dialling.refuse(call)
+    store = place.stores.traces("acme")
+    assert len(store.of([NUMBER], "api:1").calls) == 2
+    assert store.erase([NUMBER], "api:1") == 2
+    assert {call.call_id[-1] for call in dialling.calls()[0]} == {"3", "4"}
+    assert store.erase([]) == 0
+
+
 def test_who_is_forgotten_stays_on_the_do_not_call_list(place: Place) -> None:
     place.stores.create_tenant("acme")
     place.dialling("acme").block(NUMBER, "asked by letter", now_ms=AT)

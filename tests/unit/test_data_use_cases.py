@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from centralino.adapters.store.contacts import DynamoContactStore
+from centralino.adapters.store.dialling import DynamoDialStore
 from centralino.adapters.store.tenants import DynamoTenantStore
 from centralino.application.check_settings import check_settings
 from centralino.application.create_key import create_key
@@ -25,6 +26,7 @@ from centralino.application.revoke_key import LASTING_S, revoke_key
 from centralino.application.save_contact import save_contact
 from centralino.application.save_settings import save_settings
 from centralino.domain.contact import Contact, ContactNumber
+from centralino.domain.dial_options import DialOptions, DialRule
 from centralino.domain.errors import ConflictError, NotFoundError, PayloadError
 from centralino.domain.keys import hash_key, tenant_of
 from centralino.domain.settings import LabelStyle, Line, Rule, Settings
@@ -87,6 +89,7 @@ def exported(stores: MemoryStores, tenant: str = "acme") -> Exported:
         stores.traces(tenant),
         stores.routing(tenant),
         stores.agents(tenant),
+        DynamoDialStore(stores.client, stores.table, tenant),
     )
 
 
@@ -286,6 +289,16 @@ def test_a_tenants_export_holds_everything_but_what_is_stored_of_secrets(
         f"api:{n}" for n in range(23)
     }
     assert not [listed for listed in list_keys(tenants) if listed.key.hash in text]
+    saved = exported(stores).dialling.save_options(DialOptions(pbx="generic", rules=(DialRule(),)))
+    [options] = [
+        record for record in export_tenant(exported(stores)).records if record["type"] == "dialling"
+    ]
+    assert saved
+    assert (options["pbx"], options["version"]) == ("generic", 1)
+    assert (options["rules"], options["budget"]) == (
+        [DialRule()._asdict()],
+        saved.budget._asdict(),
+    )
     with pytest.raises(NotFoundError):
         export_tenant(exported(stores, "bell"))
 

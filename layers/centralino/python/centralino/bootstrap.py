@@ -540,6 +540,18 @@ def prepare_search() -> None:
     _dynamodb().connect(PRECONNECT_S)
 
 
+def prepare_originate() -> None:
+    """Do what every click needs while the container starts: somebody waits for the first one."""
+    import phonenumbers  # noqa: F401, PLC0415
+
+    import centralino.adapters.idempotency  # noqa: PLC0415
+    import centralino.adapters.store.dialling  # noqa: PLC0415
+    import centralino.adapters.store.lines  # noqa: PLC0415
+    import centralino.adapters.store.request_records  # noqa: F401, PLC0415
+
+    web({})
+
+
 def web(account: Mapping[str, str]) -> Web:
     """Build what asks a CRM.
 

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig
-from aws_lambda_powertools.utilities.idempotency.base import IdempotencyHandler
+from centralino.adapters.powertools_idempotency import (  # first: the rest is of that package
+    BasePersistenceLayer,
+    IdempotencyConfig,
+    IdempotencyHandler,
+)
+
+# isort: split
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyAlreadyInProgressError,
     IdempotencyInconsistentStateError,
@@ -22,7 +27,6 @@ from centralino.ports.once import KEPT_S
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from aws_lambda_powertools.utilities.idempotency import BasePersistenceLayer
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from centralino.ports.once import RunTime

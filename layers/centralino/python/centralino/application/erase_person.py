@@ -53,6 +53,5 @@ def erase_person(  # noqa: PLR0913 - whose, from where, who says so and when
             if number.indexed and not number.indexed.endswith("*")
         ]
         customers.forget_numbers(numbers, Change(now_ms, who, "forgotten", note="erased"))
-        if numbers:
-            traces.erase(numbers)
+        traces.erase(numbers, contact_id)
     return store.erase(contact_id)

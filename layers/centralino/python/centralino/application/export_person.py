@@ -37,7 +37,7 @@ def export_person(
         if holder.id == contact_id
     }
     own = [number for number in numbers if not number.endswith("*")]
-    left = traces.of(own)
+    left = traces.of(own, contact_id)
     return {
         "type": "person",
         "contact": contact_record(contact),

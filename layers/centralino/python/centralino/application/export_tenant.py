@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from centralino.ports.customers import CustomerStore
+    from centralino.ports.dialling import DialStore
     from centralino.ports.routing import AgentStore, RoutingStore
     from centralino.ports.store import ContactStore, TenantStore
     from centralino.ports.traces import TraceStore
@@ -28,8 +29,9 @@ class ExportPage(NamedTuple):
     """A part of an export.
 
     Attributes:
-        records: plain JSON, each with its `type`: `settings`, `key`, `agent`, `routing`, `rules`,
-            `contact`, `customer`, `learned`, `history`, `decision`, `placed_call` or `do_not_call`.
+        records: plain JSON, each with its `type`: `settings`, `key`, `agent`, `dialling`,
+            `routing`, `rules`, `contact`, `customer`, `learned`, `history`, `decision`,
+            `placed_call` or `do_not_call`.
         cursor: for the next page; empty at the end.
     """
 
@@ -46,6 +48,7 @@ class Exported(NamedTuple):
     traces: TraceStore
     routing: RoutingStore
     agents: AgentStore
+    dialling: DialStore
 
 
 def export_tenant(stores: Exported, *, cursor: str = "", limit: int = 100) -> ExportPage:
@@ -131,6 +134,11 @@ def _settings(stores: Exported) -> Iterator[dict[str, Any]]:
 def _routing(stores: Exported) -> Iterator[dict[str, Any]]:
     for agent in stores.agents.all():
         yield {"type": "agent", **agent._asdict()}
+    options = stores.dialling.options()
+    if options.version:
+        rules = [rule._asdict() for rule in options.rules]
+        plain = {"rules": rules, "budget": options.budget._asdict()}
+        yield {"type": "dialling", **options._asdict(), **plain}
     parts = stores.routing.parts()
     if parts.edition:
         yield {"type": "routing", **parts._asdict()}

@@ -190,7 +190,10 @@ def _asked(wish: Wish, ways: Ways) -> Asked:
 
 
 def _primary(contact: Contact) -> str:
-    """Return the number that a contact is called at: the primary one, else the first telephone."""
+    """Return the number that a contact is called at: the primary one, else the first.
+
+    Never a fax, also if that is the primary number.
+    """
     callable_ = [
         one
         for one in contact.numbers
@@ -224,11 +227,12 @@ def _begin(call: PlacedCall, budget: Budget, home: str, ways: Ways) -> Begun:
         return ways.store.begin(call, budget, home=home)
     except UnavailableError:
         failed = Outcome("failed", "unreachable", "no PBX was asked")
-        if ways.store.get(call.call_id) is None:
-            ways.store.refuse(call._replace(**failed._asdict()))
-        else:
-            # It was done, and the answer lost; or this is what is left of an earlier attempt.
+        stored = ways.store.get(call.call_id)
+        if stored is not None and stored.asked_ms == call.asked_ms:
+            # It was done, and the answer lost.
             ways.store.settle(call.call_id, failed, now_ms=int(ways.now() * 1000))
+        else:
+            ways.store.refuse(call._replace(**failed._asdict()))
         raise
 
 

@@ -48,14 +48,15 @@ class TraceStore(Protocol):
     def tenant(self) -> str:
         """The tenant's id."""
 
-    def of(self, numbers: Sequence[str]) -> Traces:
+    def of(self, numbers: Sequence[str], contact_id: str = "") -> Traces:
         """Return what calls from and to some numbers have left behind; looks through all of them.
 
         Args:
             numbers: E.164.
+            contact_id: whose calls are meant as well that were asked for by that id.
         """
 
-    def erase(self, numbers: Sequence[str]) -> int:
+    def erase(self, numbers: Sequence[str], contact_id: str = "") -> int:
         """Remove what calls from and to some numbers have left behind; return how much there was.
 
         The do-not-call list stays: who is forgotten does not want to be called either.

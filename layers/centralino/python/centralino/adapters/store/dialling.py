@@ -230,7 +230,8 @@ class DynamoDialStore(OneTenant):
         limits = limits_of(call, budget, home)
         for limit in limits:
             if limit.add > limit.most:
-                return _spent(call, limit)
+                # Waiting changes nothing: it is more than the limit by itself.
+                return Begun(None, fresh=False, spent=limit.name)
         seen = _Seen()
         actions = self._beginning(call, limits, seen)
         # As long as it says the same it has the same token: what was done, and not answered, is

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.utilities.idempotency import BasePersistenceLayer
+from centralino.adapters.powertools_idempotency import (  # first: the rest is of that package
+    BasePersistenceLayer,
+)
+
+# isort: split
 from aws_lambda_powertools.utilities.idempotency.exceptions import (
     IdempotencyItemAlreadyExistsError,
     IdempotencyItemNotFoundError,

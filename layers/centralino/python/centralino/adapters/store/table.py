@@ -37,6 +37,7 @@ a schema version `sv`.
 | what became of a call that was asked for? | `T#acme#O#<call id>` / `O` | `PlacedCall`; put by the transaction that counts it |
 | which calls were asked for, by whom, and which were refused? | index `list`: `T#acme#L#call#<0..15>` / `<milliseconds>#<call id>` | Query, all shards, the newest first |
 | is it a second click? | `T#acme#O#click.21.+390244556677` / `Q` | `Click`; in that transaction |
+| was this request answered before, or is it at work? | `T#acme#I#<sha256>` / `I` | `Request`, of an idempotency key: Powertools' record, for a day; a conditional transaction is the claim |
 | how much was dialled? | `T#acme#O#<limit>.<whose>.<window>` / `N` | `DialCounter`; in that transaction, each on condition that there is room |
 | which PBXs have a connection open to us? | `T#acme#W` / `<connection>` | `Socket`; Query |
 | whose connection is it, and which are to be pinged? | index `list`: `WS#<0..15>` / `<connection>` | Query and GetItem, by what the connections lead to alone |
@@ -123,9 +124,11 @@ then, and the next lesson takes it away.
 what events say moves it forward only, in whatever order they come. An attempt of the same id (the
 same idempotency key) takes the place of one that failed, which stays beside it (`O#<milliseconds>#
 <random>`), so the trail has both. Kept for 2 years. The claim of a click says for 5 seconds which
-call the same exten and number are; a failure, or the call's end, takes it away. Windows of counters
-are fixed ones of UTC, named by their number, and only what has a limit is counted. A call that the
-PBX did not take gives back its estimated cost and stays counted otherwise.
+call the same exten and number are, for 30 while nobody knows whether it rings; a failure, or the
+call's end, takes it away. Windows of counters are fixed ones of UTC, named by their number, and only
+what has a limit is counted. A call that the PBX did not take gives back its estimated cost and stays
+counted otherwise. Nothing lists clicks, counters and requests: an erasure leaves them to the TTL,
+which is a day and some minutes at most.
 
 **Socket.** `doc` says which PBX it is and where it came from; `filtered` that it knows which events we
 want, `alive` when it last answered a ping and `missed` how many it has not answered since. It lives

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from centralino.domain.decision import Kept
     from centralino.ports.dialling import PlacedCall
 
+# As many last digits of a number tell it from most others.
+_TELLING = 8
 KINDS = ("history", "decision", "call", "block", EVENT_KIND)
 # Of one question for entries alone; the service ends a page at a megabyte anyhow.
 MAX_ENTRIES = 5_000
@@ -42,7 +44,7 @@ _CURSOR = re.compile(rf"({'|'.join(KINDS)})\.(\d{{1,2}})(?:\.([\w-]+=*))?", re.A
 class DynamoTraceStore(OneTenant):
     """The traces of one tenant; see the port."""
 
-    def of(self, numbers: Sequence[str]) -> Traces:
+    def of(self, numbers: Sequence[str], contact_id: str = "") -> Traces:
         """Return what calls from some numbers have left behind; see the port."""
         wanted = frozenset(numbers)
         items = self._read([history_key(self.tenant, number) for number in sorted(wanted)])
@@ -54,7 +56,7 @@ class DynamoTraceStore(OneTenant):
         calls = (
             call
             for item, call in self._calls()
-            if call.number in wanted and not self._is_over(item)
+            if _is_about(call, wanted, contact_id) and not self._is_over(item)
         )
         blocked = self._read([block_key(self.tenant, number) for number in sorted(wanted)])
         return Traces(
@@ -65,14 +67,14 @@ class DynamoTraceStore(OneTenant):
             tuple(text for keys in self._events(wanted) for text in self._texts(keys)),
         )
 
-    def erase(self, numbers: Sequence[str]) -> int:
+    def erase(self, numbers: Sequence[str], contact_id: str = "") -> int:
         """Remove what calls from some numbers have left behind; see the port."""
         wanted = frozenset(numbers)
         keys = [history_key(self.tenant, number) for number in sorted(wanted)]
         gone = self._read(keys)
         # Also what has expired: DynamoDB takes its time.
         gone += [item for item, kept in self._decisions() if _caller(kept) in wanted]
-        gone += [item for item, call in self._calls() if call.number in wanted]
+        gone += [item for item, call in self._calls() if _is_about(call, wanted, contact_id)]
         for item in gone:
             self._delete({"pk": item["pk"], "sk": item["sk"]})
         removed = len(gone)
@@ -249,6 +251,17 @@ def _next_shard(kind: str, shard: int) -> str:
         return f"{kind}.{shard + 1}"
     following = KINDS[KINDS.index(kind) + 1 :]
     return f"{following[0]}.0" if following else ""
+
+
+def _is_about(call: PlacedCall, numbers: frozenset[str], contact_id: str) -> bool:
+    """Tell whether a call was asked for to one of some numbers, or to a contact."""
+    if call.number:
+        known = call.number in numbers
+    else:
+        # What could not be read may have somebody's number in it all the same.
+        digits = "".join(char for char in call.asked if char.isdecimal())
+        known = any(number[-_TELLING:] in digits for number in numbers)
+    return known or bool(contact_id and call.contact_id == contact_id)
 
 
 def _reasons(items: Sequence[Item]) -> dict[str, str]:

@@ -58,6 +58,7 @@ def export(
         session.traces,
         session.routing,
         session.agents,
+        session.dialling,
     )
     page = export_tenant(stores, cursor=cursor, limit=limit)
     if format == "json":
