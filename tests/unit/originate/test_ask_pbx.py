@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 
 from centralino.application.ask_pbx import (
@@ -161,3 +163,28 @@ def test_at_a_desk_that_shares_no_token_there_is_a_login_for_each_request() -> N
     answers = [ask_logged_in(means, renew, send, ends=0.0).body for _ in range(2)]
     assert answers == [b"token1", b"token2"]
     assert logins == [None, None]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Authorization: Basic " + b64encode(b"maria:p'<&w").decode(),
+        b64encode(b"p'<&w").decode(),
+        "p&#x27;&lt;&amp;w",
+        "p'&lt;&amp;w",
+        "p%27%3C%26w",
+        "key=p%27%3C%26w+x",
+    ],
+)
+def test_a_short_secret_is_not_told_in_any_spelling(said: str) -> None:
+    link = LINK._replace(account={"user": "maria"}, secrets={"password": "p'<&w"})
+    told = words(link, said)
+    assert "***" in told
+    assert not any(part in told for part in ("p'<&w", "%3C", "&lt;", "cCc8", "bWFyaWE6"))
+
+
+def test_numbers_and_names_are_masked_however_they_are_written() -> None:
+    told = words(
+        LINK, "02 44 55 66 77 (02) 4455-6677 +39.02.44556677 MARIO rossi", name="Mario Rossi"
+    )
+    assert not any(part in told for part in ("44", "55", "66", "MARIO", "rossi"))

@@ -6,7 +6,7 @@ import pytest
 
 from centralino.adapters.pbx.asterisk import Originate
 from centralino.domain.originate import FailedCallError
-from tests.support.crm import Reply, answering, reply
+from tests.support.crm import Fault, Reply, answering, reply
 from tests.support.originate.asterisk import PASSWORD, USER, FakeAri
 from tests.support.originate.contract import NUMBER, ORDER, PLAIN, PLENTY_S, OriginateContract
 
@@ -16,6 +16,7 @@ class TestAsterisk(OriginateContract):
     account = {"user": USER}  # noqa: RUF012 - a test's own table
     secrets = {"password": PASSWORD}  # noqa: RUF012
     carries = frozenset({"call_id", "caller_id", "name", "auto_answer", "timeout_s"})
+    tells = True
     refusals = {  # noqa: RUF012
         "bad parameters": (reply({"message": "Invalid endpoint specified"}, 400), "refused"),
         "no such user": (reply({"error": "Unauthorized"}, 401), "credentials"),
@@ -92,6 +93,29 @@ class TestAsterisk(OriginateContract):
         pbx.originate(PLAIN, timeout_s=PLENTY_S)
 
         assert fake.rung == [self.expected(PLAIN)] * 2
+
+    @pytest.mark.parametrize("there", [True, False], ids=["there", "gone"])
+    @pytest.mark.parametrize("name", sorted(refusals))
+    def test_a_call_that_was_lost_is_not_what_the_second_request_is_told(
+        self, pbx: Originate, fake: FakeAri, name: str, *, there: bool
+    ) -> None:
+        fake.dial_faults = [Fault(drops=True), Fault(self.refusals[name][0])]
+        fake.vanish = not there
+
+        if there:
+            assert pbx.originate(PLAIN, timeout_s=PLENTY_S).provider_id == PLAIN.call_id
+        else:
+            assert self.fails(pbx) == "unknown"
+        assert fake.rung == [self.expected(PLAIN)]
+        assert len(fake.dials) == 2
+
+    def test_a_gateway_that_gave_up_is_not_believed_before_asterisk_is_asked(
+        self, pbx: Originate, fake: FakeAri
+    ) -> None:
+        fake.saying = Reply(504, b"<html>sorry</html>", "text/html")
+        fake.channels.add(PLAIN.call_id)
+
+        assert pbx.originate(PLAIN, timeout_s=PLENTY_S).provider_id == PLAIN.call_id
 
     def test_an_answer_about_another_channel_is_none(self, pbx: Originate, fake: FakeAri) -> None:
         fake.saying = reply({"id": "1650095575.872", "state": "Down"})

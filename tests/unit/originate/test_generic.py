@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from centralino.adapters.pbx.generic import Originate
 from centralino.application.originate_template import read_template, request_of
 from centralino.domain.errors import PayloadError
+from centralino.domain.originate import FailedCallError
 from centralino.ports.originate import PbxLink
 from tests.support.crm import Reply, reply
 from tests.support.originate.contract import (
@@ -111,7 +112,7 @@ class TestLongTail(OriginateContract):
             "<{exten}/>",
         ),
         "account.content_type": ("a\r\nb", "\u00e8"),
-        "account.success_status": ("ok", "2xx", "200;202", "99"),
+        "account.success_status": ("ok", "2xx", "200;202", "99", "100-599", "299-200", "404"),
         "account.success_json": ("status", "/status", "status=OK"),
         "account.success_match": ("(", "(a+)+$", "x" * 1000),
         "account.failures": ("busy", '{"DND": "tired"}', '{"": "busy"}', "[]"),
@@ -200,6 +201,32 @@ def test_a_user_and_password_are_basic_authentication_unless_they_have_a_place()
     assert "{password}" not in read_template(base, Originate.needs).headers.values()
     placed = link(user=USER, headers='{"x-key": "{password}"}')
     assert read_template(placed, Originate.needs).headers == {"x-key": "{password}"}
+
+
+def test_a_word_for_a_failure_counts_where_nothing_says_what_a_success_is(
+    fake: FakeVoiceAtWork,
+) -> None:
+    failures = '{"BUSY": "busy", "202": "refused", "NOBODY": "unknown_exten"}'
+    told = {
+        "ERROR: busy": ("", "busy"),
+        "NOBODY at 21": ("", "unknown_exten"),
+        "fine": ("", ""),
+        '{"ok":true,"note":"busy lamp"}': ("/ok=true", ""),
+        '{"ok":false,"note":"busy"}': ("/ok=true", "busy"),
+    }
+    with fake:
+        for body, (success, reason) in told.items():
+            pbx = TestVoiceAtWork().build(fake, failures=failures, success_json=success)
+            fake.saying = Reply(200, body.encode())
+            if reason:
+                with pytest.raises(FailedCallError) as failed:
+                    pbx.originate(PLAIN, timeout_s=PLENTY_S)
+                assert failed.value.reason == reason
+            else:
+                pbx.originate(PLAIN, timeout_s=PLENTY_S)
+        fake.saying = Reply(202)
+        with pytest.raises(FailedCallError, match="refused"):
+            TestVoiceAtWork().build(fake, failures=failures).originate(PLAIN, timeout_s=PLENTY_S)
 
 
 @given(st.text(max_size=80), st.text(alphabet=st.characters(codec="utf-8"), max_size=20))

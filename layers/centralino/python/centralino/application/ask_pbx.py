@@ -1,8 +1,7 @@
 """Ask a PBX to place a call, and say in our own words why it did not.
 
-A request that may have made a phone ring is never sent again, unless the PBX knows it the second
-time. One that never left, and one that was refused for its access token, can't have: they are sent
-once more.
+A request that may have made a phone ring is never sent again here. One that never left, and one
+that was refused for its access token, can't have: they are sent once more.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ import json
 import re
 import time
 from base64 import b64encode
-from urllib.parse import quote
+from html import escape
+from urllib.parse import quote, quote_plus
 
 from centralino.domain.crm_values import as_dict, as_text
 from centralino.domain.errors import PayloadError, RejectedError, UnavailableError
@@ -32,7 +32,7 @@ _WHO_ARE_YOU = {401, 403, 407}
 # As bearer tokens are (RFC 6750): they go into headers and URLs.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 _MAX_TOKEN = 8000
-_LONG = re.compile(r"[0-9]{6,}")
+_LONG = re.compile(r"[0-9](?:[ ./()-]{0,2}[0-9]){5,}")
 # Longer than words are: a token, or what a secret looks like in base64 or percent-encoded.
 _OPAQUE = re.compile(r"[A-Za-z0-9+/=_.~%-]{20,}")
 _MARK = "***"
@@ -48,7 +48,6 @@ def ask_pbx(  # noqa: PLR0913 - what a request is made of
     body: bytes = b"",
     ends: float,
     rings: bool = True,
-    dedupes: bool = False,
 ) -> Answer:
     """Send one request, once more if it was not sent, and return the answer, whatever its status.
 
@@ -64,8 +63,6 @@ def ask_pbx(  # noqa: PLR0913 - what a request is made of
         ends: when the time is over, as `time.monotonic` counts.
         rings: whether a phone rings for it; for a login no answer is `unreachable` and not
             `unknown`.
-        dedupes: whether the PBX does it only once, however often it is asked: then it is also sent
-            once more if it was sent and not answered.
 
     Raises:
         FailedCallError: `unreachable`, nobody took it; `unknown`, it was sent and not answered.
@@ -88,7 +85,7 @@ def ask_pbx(  # noqa: PLR0913 - what a request is made of
             problem = error.reason
             sent = sent or error.sent
             # What is forbidden, or has a wrong certificate, stays so.
-            if last or (error.sent and not dedupes) or isinstance(error, RejectedError):
+            if last or error.sent or isinstance(error, RejectedError):
                 break
     raise FailedCallError("unknown" if sent and rings else "unreachable", problem)
 
@@ -211,13 +208,29 @@ def words(link: PbxLink, *said: object, name: str = "") -> str:
         name: whom the call is to, which is no business of logs.
     """
     text = " ".join(filter(None, map(as_text, said)))
-    known = {name, *map(link.secret, link.secrets)} - {""}
-    for secret in sorted(known, key=len, reverse=True):
-        for spelling in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]):
-            text = text.replace(spelling, _MARK)
+    secrets = [secret for secret in map(link.secret, link.secrets) if secret]
+    known = {name, *(form for secret in secrets for form in _spellings(secret, link))} - {""}
+    for spelling in sorted(known, key=len, reverse=True):
+        text = re.sub(re.escape(spelling), _MARK, text, flags=re.IGNORECASE)
     text = _LONG.sub(lambda digits: f"…{digits[0][-2:]}", _OPAQUE.sub(_MARK, text))
     # Bidirectional controls and halves of surrogate pairs are nothing for a log.
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def _spellings(secret: str, link: PbxLink) -> set[str]:
+    """Return how a secret may be spelled by who repeats it."""
+    users = ["", *link.account.values(), *map(link.secret, link.secrets)]
+    logins = [secret, *(f"{user}:{secret}" for user in users)]
+    return {
+        secret,
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+        json.dumps(secret)[1:-1],
+        escape(secret),
+        escape(secret, quote=False),
+        *(b64encode(login.encode()).decode().rstrip("=") for login in logins),
+    }
 
 
 def check_settings(link: PbxLink, needs: Mapping[str, str], forms: Mapping[str, str]) -> None:

@@ -46,6 +46,7 @@ _SAID = re.compile(r"((?:/[!-.0-<>-}]{0,100}){1,10})=(.{0,200})", re.ASCII)
 # What a header may not be, as we or the connection say it.
 _OURS = {"host", "content-length", "connection", "transfer-encoding", "te", "upgrade", "expect"}
 _MAX_NAME, _MAX_SEARCHED, _MAX_ID = 100, 20_000, 100
+_OK, _BAD = 200, 400
 _MISSING = object()
 
 
@@ -204,12 +205,14 @@ def judge_template(template: Template, answer: Answer, link: PbxLink, *, name: s
     good = any(low <= answer.status <= high for low, high in template.statuses)
     pointer, value = template.said
     said = _written(_at(content, pointer)) if pointer else value
-    if good and said == value and (template.match is None or template.match.search(text)):
+    good = good and said == value and (template.match is None or bool(template.match.search(text)))
+    reason = template.failures.get(str(answer.status)) or _named(template.failures, text.lower())
+    # What a success says is surer than a word that may stand in it; a status alone is not.
+    if good and (not reason or pointer or template.match):
         found = _written(_at(content, template.id_json)) if template.id_json else ""
         return Placed(plain(found, _MAX_ID).strip())
     told = words(link, answer.status, text[:1000], name=name)
-    reason = template.failures.get(str(answer.status)) or _named(template.failures, text.lower())
-    if not reason and not good:
+    if not reason:
         judge_status(answer, told)
     raise FailedCallError(reason or "unknown", told)
 
@@ -300,6 +303,8 @@ def _read_statuses(link: PbxLink) -> tuple[tuple[int, int], ...]:
     for part in text.split(","):
         low, _, high = part.partition("-")
         ranges.append((int(low), int(high or low)))
+    if not all(_OK <= low <= high < _BAD for low, high in ranges):
+        raise PayloadError("account.success_status", "statuses from 200 to 399, 200-299,302")
     return tuple(ranges)
 
 

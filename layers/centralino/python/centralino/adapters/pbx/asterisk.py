@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from centralino.domain.originate import FailedCallError, Order, Placed
     from centralino.ports.pbx import Asked, PbxCall, Told
 
-_COULD_NOT = 500
+_REDIRECT, _COULD_NOT = 3, 500  # a class of statuses, and one
 _MAX_NAME = 60  # what a phone shows, and more
 _OTHER = re.compile(r"[^A-Za-z0-9+_.:/-]+")
 # A blank parts the words of a rule's name; what else is in it is for logs alone.
@@ -89,8 +89,8 @@ class Originate(Originator):
     which then has to set the caller id itself: `integrations/asterisk/centralino-dial.conf`.
 
     Asterisk refuses an id that a channel has (409), so an order that was lost on the way is sent
-    again. That holds only for as long as the call lives: an agent whose phone refused it at once
-    may be rung once more. A busy phone shows in the events of the call, not in this answer.
+    again, and whatever is said to that, Asterisk is asked for the channel. That holds only for as
+    long as the call lives: an agent whose phone refused it at once may be rung once more. A busy phone shows in the events of the call, not in this answer.
 
     Contract: rest-api/api-docs/channels.json and res/ari/resource_channels.c of Asterisk 22;
     https://docs.asterisk.org/Asterisk_22_Documentation/API_Documentation/Asterisk_REST_Interface/
@@ -115,8 +115,7 @@ class Originate(Originator):
         """Place a call; see the port."""
         from time import monotonic  # noqa: PLC0415 - the inbound half needs none of these
 
-        from centralino.application.ask_pbx import words  # noqa: PLC0415
-        from centralino.domain.ari import channel_request, is_conflict, judge  # noqa: PLC0415
+        from centralino.domain.ari import channel_request  # noqa: PLC0415
         from centralino.domain.originate import FailedCallError, check_order  # noqa: PLC0415
 
         check_order(order)
@@ -128,24 +127,26 @@ class Originate(Originator):
             )
         except PayloadError as error:
             raise FailedCallError("refused", str(error)) from None
-        answer = self._ask(request, ends, rings=True)
-        if is_conflict(answer):
-            return self._existing(order, ends)
+        lost = False
         try:
-            placed = judge(answer, order.call_id)
+            answer = self._ask(request, ends, rings=True)
         except FailedCallError as error:
-            # All of it, for a secret that was cut in two is not known any more.
-            told = words(self.link, answer.status, answer.body, name=order.name)
-            known = FailedCallError(error.reason, told)
-            if answer.status != _COULD_NOT:
-                raise known from None
-            if not answer.body.lstrip().startswith("{"):
-                # Asterisk says why it couldn't; this is the page of somebody before it.
-                raise FailedCallError("unknown", known.detail) from None
-            raise self._explained(known, order, ends) from None
-        if placed.provider_id != order.call_id or order.call_id not in answer.body:
-            raise FailedCallError("unknown", "the answer is none of ARI's")
-        return placed
+            if error.reason != "unknown":
+                raise
+            lost = True
+        if lost:
+            # Asterisk knows the id the second time, if it got it the first time.
+            try:
+                answer = self._ask(request, ends, rings=True)
+            except FailedCallError:
+                return self._existing(order, ends)
+        try:
+            return self._judged(answer, order, ends)
+        except FailedCallError as error:
+            # Whatever the second request was told, the first one may have made the phone ring.
+            if not lost and error.reason != "unknown":
+                raise
+            return self._existing(order, ends, error.detail)
 
     def check(self, *, timeout_s: float) -> str:
         """Ask Asterisk for its version; see the port."""
@@ -171,15 +172,41 @@ class Originate(Originator):
 
         check_settings(self.link, self.needs, {"user": r"[A-Za-z0-9_.@-]{1,100}"})
 
-    def _existing(self, order: Order, ends: float) -> Placed:
-        """Look whether a channel has our id: after one such answer Asterisk may repeat it."""
+    def _judged(self, answer: AriAnswer, order: Order, ends: float) -> Placed:
+        from centralino.application.ask_pbx import words  # noqa: PLC0415
+        from centralino.domain.ari import is_conflict, judge  # noqa: PLC0415
+        from centralino.domain.originate import FailedCallError  # noqa: PLC0415
+
+        if is_conflict(answer):
+            # After one such answer Asterisk may repeat it for whatever fails.
+            return self._existing(order, ends)
+        if answer.status // 100 == _REDIRECT:
+            raise FailedCallError("refused", "redirect")
+        try:
+            placed = judge(answer, order.call_id)
+        except FailedCallError as error:
+            # All of it, for a secret that was cut in two is not known any more.
+            told = words(self.link, answer.status, answer.body, name=order.name)
+            known = FailedCallError(error.reason, told)
+            if answer.status != _COULD_NOT:
+                raise known from None
+            if not answer.body.lstrip().startswith("{"):
+                # Asterisk says why it couldn't; this is the page of somebody before it.
+                raise FailedCallError("unknown", known.detail) from None
+            raise self._explained(known, order, ends) from None
+        if placed.provider_id != order.call_id or order.call_id not in answer.body:
+            raise FailedCallError("unknown", "the answer is none of ARI's")
+        return placed
+
+    def _existing(self, order: Order, ends: float, told: str = "") -> Placed:
+        """Look whether a channel has the id of a call whose fate is unknown."""
         from centralino.domain.ari import channel_question, judge_conflict  # noqa: PLC0415
         from centralino.domain.originate import FailedCallError  # noqa: PLC0415
 
         try:
             found = self._ask(channel_question(order.call_id), ends, rings=False)
         except FailedCallError:
-            raise FailedCallError("unknown", "the id of the call is in use") from None
+            raise FailedCallError("unknown", told or "whether it is there isn't told") from None
         # Whether it was sent before, and lost, is for the request alone to know.
         return judge_conflict(found, order.call_id, sent_before=True)
 
@@ -213,7 +240,6 @@ class Originate(Originator):
             body=request.body.encode("utf-8", "ignore"),
             ends=ends,
             rings=rings,
-            dedupes=rings,
         )
         return AriAnswer(answer.status, answer.body.decode("utf-8", "replace"))
 
