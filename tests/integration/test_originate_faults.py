@@ -65,11 +65,11 @@ class Line:
             return
         self.fake = stack.enter_context(FakeVoiceAtWork())
         url = "http://127.0.0.1:1" if row.refuses else self.fake.url
-        self.provider = self.at(url)
+        self.provider = self.at(url, row.account)
 
-    def at(self, url: str) -> Originator:
+    def at(self, url: str, account: Mapping[str, str]) -> Originator:
         """Return the provider for the PBX at an address."""
-        account = {"base_url": url, "allow_private": "true"}
+        account = {"base_url": url, "allow_private": "true", **account}
         link = PbxLink(TENANT, "generic", account, {"token": TOKEN})
         return Hasty(link, Means(LoopbackWeb()))
 
@@ -102,7 +102,7 @@ def test_no_telephone_rings_twice_and_what_is_told_is_so(
         proxy.fault = None
         line.fake.dial_fault = None
         if row.refuses:
-            clicks.pbx = line.at(line.fake.url)
+            clicks.pbx = line.at(line.fake.url, row.account)
         clicks.stores.now_s += 1
         again = seen(clicks.click(key="click-1", run_time=no_time))
         again_rang = len(line.fake.rung)

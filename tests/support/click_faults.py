@@ -14,6 +14,8 @@ from tests.support.crm import answering, failing, hang, truncated
 from tests.support.fault_proxy import Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.support.fault_proxy import Exchange, Request
 
 # The steps of a click, as DynamoDB sees them. The PBX is asked between `begin` and `settle`.
@@ -47,6 +49,7 @@ class Row(NamedTuple):
         pbx: what goes wrong with the request that places the call.
         refuses: the PBX is not there at all.
         expired: the access token ends just before the call is to be placed.
+        account: settings of the PBX beside its address.
         at: at which of `STEPS` DynamoDB fails; empty for never.
         dynamodb: how.
         times: how many requests of that step fail; 0 for all, and all after them.
@@ -62,6 +65,7 @@ class Row(NamedTuple):
     pbx: PbxFault | None = None
     refuses: bool = False
     expired: bool = False
+    account: Mapping[str, str] = {}
     at: str = ""
     dynamodb: Fault | None = None
     times: int = 0
@@ -139,7 +143,7 @@ FAULTS = (
         pbx=failing(500),
     ),
     Row(
-        "the PBX answers 200 with garbage",
+        "the PBX answers 200 with garbage, and its template has no `success_...`",
         PLACED,
         ("placed", ""),
         0,
@@ -147,6 +151,17 @@ FAULTS = (
         0,
         1,
         pbx=answering(b"\x00<html>?"),
+    ),
+    Row(
+        "the PBX answers 200 with garbage, and its template asks for more",
+        UNKNOWN,
+        ("unknown", "unknown"),
+        0,
+        UNKNOWN,
+        0,
+        1,
+        pbx=answering(b"\x00<html>?"),
+        account={"success_json": "/status=OK"},
     ),
     Row(
         "the PBX refuses our credentials",
