@@ -339,6 +339,13 @@ def test_a_pattern_of_extensions_is_no_way_around_the_list_of_short_numbers(
     assert own.dial == short
 
 
+@pytest.mark.parametrize("written", ["22,,112", "22w9", "1240,,9", "1240;5"])
+def test_keys_behind_an_extension_or_a_short_number_are_not_dropped_silently(written: str) -> None:
+    options = DialOptions(internal=True, short_numbers=("1240",))
+
+    assert attempt("IT", written, options) == "changed"
+
+
 def test_a_freephone_number_of_north_america_is_one_of_each_country_there() -> None:
     assert attempt("CA", "1-800-356-9377") == "8003569377"
     assert attempt("US", "1-800-356-9377") == "8003569377"

@@ -178,7 +178,9 @@ def _target(asked: Asked, desk: Desk, settings: Settings, rule: DialRule) -> tup
     if text == asked.exten:
         raise RefusedCallError("self")
     if reading.kind == "internal" and not _is_outside(text, settings, desk.options):
-        return text, _internal(text, settings, desk.options)
+        _check_internal(text, settings, desk.options)
+        _check_keys(asked.number)
+        return text, text
     number = _number(asked.number, settings)
     if _asks_for_help(text, settings, desk.options, known=bool(number) and is_valid(number)):
         raise RefusedCallError("emergency")
@@ -186,15 +188,16 @@ def _target(asked: Asked, desk: Desk, settings: Settings, rule: DialRule) -> tup
     if _is_short(text, number, reading, home):
         if text not in desk.options.short_numbers:
             hint = f"`centralino dialling allow --short {text}` allows it."
-            raise RefusedCallError("short", hint if _SHORT.fullmatch(text) else "")
+            raise RefusedCallError("short", hint)
+        _check_keys(asked.number)
         dialled = dial_short(text, rule)
         if _may_help(dialled, settings, desk.options):
             raise RefusedCallError("emergency")
         return text, dialled
     if not number:
         raise RefusedCallError("invalid")
-    # A number that nobody can have is not called a premium one, whatever it looks like.
     check_outside(number, desk.options.countries, home)
+    _check_keys(asked.number)
     if _is_changed(asked.number, number, reading):
         hint = "Ask for the number alone, with its country code."
         raise RefusedCallError("changed", f"{hint} It would be {number}.")
@@ -262,13 +265,19 @@ def _own_prefixes(settings: Settings, options: DialOptions) -> Iterator[str]:
             yield rule.outside_prefix + rule.carrier_code
 
 
-def _internal(exten: str, settings: Settings, options: DialOptions) -> str:
+def _check_internal(exten: str, settings: Settings, options: DialOptions) -> None:
     if _may_help(exten, settings, options):
         raise RefusedCallError("emergency")
     if not options.internal or not _EXTEN.fullmatch(exten):
         hint = "`centralino dialling set internal=true` allows them."
         raise RefusedCallError("internal", "" if options.internal else hint)
-    return exten
+
+
+def _check_keys(written: str) -> None:
+    """Refuse a text with which more is asked for than a number: keys to press, another host."""
+    plain = unicodedata.normalize("NFKC", written)
+    if _KEYS.search(plain) or ("@" in plain and not _HOST.search(plain)):
+        raise RefusedCallError("changed", "Ask for the number alone.")
 
 
 def _asks_for_help(text: str, settings: Settings, options: DialOptions, *, known: bool) -> bool:
@@ -327,9 +336,6 @@ def _calling_code(country: str) -> int:
 
 def _is_changed(written: str, number: str, reading: Reading) -> bool:
     """Tell whether a number differs from what was asked for in more than separators and prefix."""
-    plain = unicodedata.normalize("NFKC", written)
-    if _KEYS.search(plain) or ("@" in plain and not _HOST.search(plain)):
-        return True
     if reading.kind == "number":
         # Read as a caller's, a text is one number; as a contact's, it may be several with endings.
         first = reading.candidates[0] if reading.candidates else None
