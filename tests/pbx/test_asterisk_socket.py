@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import ssl
 import time
@@ -20,7 +21,7 @@ from centralino.domain.dial_options import Budget
 from centralino.domain.originate import FailedCallError, Order, Placed
 from centralino.ports.dialling import PlacedCall
 from centralino.ports.originate import Means, PbxLink
-from tests.support.asterisk import ROOT, Link
+from tests.support.asterisk import CHROOT, ROOT, Link
 from tests.support.certificates import make_certificate
 from tests.support.cutting_proxy import Cut, CuttingProxy
 from tests.support.dialling_office import CALLER_ID, EXTEN, DiallingOffice, wait_for
@@ -37,6 +38,10 @@ NUMBER, DIAL = "+390244556677", "0244556677"
 LIMIT_S = 8.0
 MANY = 100
 END = "ChannelDestroyed"
+# The events of a call until the customer has answered.
+ANSWERED = 8
+SHIPPED = ROOT / "integrations" / "asterisk"
+END_OF_KEY = b"-----END PRIVATE KEY-----\n"
 TRANSCRIPT = ROOT / ".cache" / "asterisk-websocket.txt"
 
 
@@ -119,7 +124,7 @@ def test_the_transcript_of_a_call_is_kept_to_be_read(line: Line) -> None:
     wait_for(lambda: any("eventFilter" in one.text for one in line.gateway.frames if not one.sent))
     placed = line.place(order(caller_id=CALLER_ID, name="Mario Ròssi"))
     line.office.ring()
-    wait_for(lambda: len(line.gateway.sockets(TENANT).events(placed.provider_id)) >= 8)
+    wait_for(lambda: len(line.gateway.sockets(TENANT).events(placed.provider_id)) >= ANSWERED)
     line.office.asterisk.cli("channel request hangup all")
     wait_for(lambda: is_over(line, placed.provider_id))
     TRANSCRIPT.write_text(transcript(line.gateway.frames) + "\n")
@@ -205,7 +210,7 @@ def test_asterisk_connects_by_tls_to_the_name_that_it_was_given_and_to_no_other(
     asked: list[str | None] = []
     # The real gateway knows whose certificate is wanted by nothing but this name.
     tls.sni_callback = lambda _socket, asked_for, _context: asked.append(asked_for)
-    trusts = certificate.read_bytes().partition(b"-----END PRIVATE KEY-----\n")[2]
+    trusts = certificate.read_bytes().partition(END_OF_KEY)[2]
     with closing(SocketGateway(tls)) as gateway:
         key = gateway.stores.create_tenant(TENANT)["pbx"]
         link = Link(f"wss://localhost:{gateway.port}/ari", SITE, key, trusts=trusts)
@@ -215,6 +220,42 @@ def test_asterisk_connects_by_tls_to_the_name_that_it_was_given_and_to_no_other(
             connected = bool(gateway.sockets(TENANT).all())
             assert connected == (name == "localhost"), office.asterisk.log()
             assert ("Up" in office.asterisk.cli("ari show websocket sessions")) == connected
+
+
+@pytest.mark.usefixtures("chroot")
+def test_the_shipped_files_connect_once_what_is_the_sites_own_is_filled_in(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path, "localhost")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    with closing(SocketGateway(tls)) as gateway:
+        key = gateway.stores.create_tenant(TENANT)["pbx"]
+        ours = {
+            r"(?m)^uri = .*": f"uri = wss://localhost:{gateway.port}/ari",
+            r"(?m)^password = acme\..*": f"password = {key}",
+            # The system's own file is not for servers of tests.
+            r"(?m)^ca_list_file = .*": "ca_list_file = /etc/asterisk/centralino-test.pem",
+        }
+        client = (SHIPPED / "websocket_client.conf").read_text()
+        for line, filled in ours.items():
+            client, count = re.subn(line, filled, client)
+            assert count == 1, line
+        files = {
+            "ari.conf": (SHIPPED / "ari.conf").read_text(),
+            "websocket_client.conf": client,
+        }
+        trusted = CHROOT / "etc/asterisk/centralino-test.pem"
+        trusted.write_bytes(certificate.read_bytes().partition(END_OF_KEY)[2])
+        try:
+            with closing(DiallingOffice(files=files)) as office:
+                wait_for(lambda: any(one.filtered for one in gateway.sockets(TENANT).all()))
+                link = PbxLink(TENANT, "asterisk_ws", {}, {})
+                asked = Originate(link, Means(None, sockets=gateway.means(TENANT)))  # type: ignore[arg-type]
+                wanted = order()
+                asked.originate(wanted, timeout_s=LIMIT_S)
+                assert office.ring().customer.called == DIAL
+                wait_for(lambda: len(gateway.sockets(TENANT).events(wanted.call_id)) >= ANSWERED)
+        finally:
+            trusted.unlink()
 
 
 def test_a_call_is_placed_after_the_pbx_was_restarted(line: Line) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tests.support.sip import LOOPBACK, PATIENCE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROOT = ROOT / ".cache" / "asterisk-sid"
@@ -206,12 +206,14 @@ class Ari(NamedTuple):
         user, password: of ARI.
         out: a SIP endpoint that can be called -> its contact, `user@host:port` or `host:port`.
         links: the WebSockets that it opens.
+        files: of the configuration -> their text, instead of what the above makes of them.
     """
 
     user: str = "centralino"
     password: str = "ari-password"
     out: Sequence[tuple[str, str]] = ()
     links: Sequence[Link] = ()
+    files: Mapping[str, str] = {}
 
 
 class Asterisk:
@@ -365,6 +367,7 @@ def _ari_files(ari: Ari, port: int, inside: Path) -> dict[str, str]:
             for name, link in links
         ),
         **{f"{name}.pem": link.trusts.decode() for name, link in links},
+        **ari.files,
     }
 
 

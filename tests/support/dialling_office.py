@@ -10,7 +10,7 @@ from tests.support.asterisk import Ari, Asterisk
 from tests.support.sip import LOOPBACK, PATIENCE_S, Phone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tests.support.asterisk import Link
     from tests.support.sip import Ring
@@ -47,6 +47,7 @@ class DiallingOffice:
         links: the WebSockets that it opens.
         extens: of its agents.
         extensions: its dialplan.
+        files: of its configuration -> their text, instead of our own.
 
     Attributes:
         agent: the phone of all agents; what it answers as can be changed.
@@ -58,6 +59,7 @@ class DiallingOffice:
         links: Sequence[Link] = (),
         extens: Sequence[str] = (EXTEN,),
         extensions: str = EXTENSIONS,
+        files: Mapping[str, str] | None = None,
     ) -> None:
         self._extens = extens
         with ExitStack() as started:
@@ -67,7 +69,7 @@ class DiallingOffice:
                 *((exten, f"{exten}@{self.agent.address}") for exten in extens),
                 ("trunk", self.customer.address),
             )
-            self.ari = Ari(out=out, links=links)
+            self.ari = Ari(out=out, links=links, files=files or {})
             self.asterisk = Asterisk(self.agent.port, extensions, self.ari)
             started.callback(self.asterisk.close)
             self.quiet()
