@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -310,6 +311,28 @@ def test_40_interleavings_of_clicks_do_the_same_on_dynamodb(
 ) -> None:
     with closing(Client("dynamodb", env=dynamodb.env)) as client:
         play(World(client, table, itertools.count(1)), ON_DYNAMODB)
+
+
+def test_100_clicks_at_once_begin_as_many_calls_as_the_tenants_limit_allows(
+    dynamodb: DynamoDBLocal, table: str
+) -> None:
+    budget = Budget(agent_minute=0, agent_hour=0, agent_day=0, tenant_minute=40, cost_day=10_000)
+
+    def click(count: int) -> Begun:
+        with closing(Client("dynamodb", env=dynamodb.env)) as client:
+            call = PlacedCall(
+                str(count).zfill(22), "asked", "21", f"+3902445566{count:02}", cost=COST,
+                asked_ms=START_MS, changed_ms=START_MS,
+            )  # fmt: skip
+            return DynamoDialStore(client, table, "acme").begin(call, budget, home="IT")
+
+    with ThreadPoolExecutor(20) as pool:
+        begun = list(pool.map(click, range(100)))
+    assert sum(one.fresh for one in begun) == 40
+    assert {one.spent for one in begun if not one.fresh} == {"tenant_minute"}
+    with closing(Client("dynamodb", env=dynamodb.env)) as client:
+        store = DynamoDialStore(client, table, "acme", now=lambda: START_MS / 1000)
+        assert len(store.calls()[0]) == 40
 
 
 @pytest.mark.soak
