@@ -77,6 +77,14 @@ class TestFreeswitch(OriginateContract):
         assert self.fails(pbx, PLAIN._replace(exten="9999")) == "unknown_exten"
         assert fake.rung == []
 
+    def test_the_cause_of_a_refusal_is_told(self, pbx: Originate, fake: FakeFreeswitch) -> None:
+        fake.saying = said("-ERR NORMAL_TEMPORARY_FAILURE\n")
+
+        with pytest.raises(FailedCallError) as failed:
+            pbx.originate(PLAIN, timeout_s=PLENTY_S)
+
+        assert failed.value.detail == "-ERR NORMAL_TEMPORARY_FAILURE"
+
     def test_an_agent_who_answers_gives_the_call_s_uuid(self, pbx: Originate) -> None:
         placed = pbx.originate(PLAIN, timeout_s=PLENTY_S)
 

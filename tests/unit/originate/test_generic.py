@@ -203,30 +203,38 @@ def test_a_user_and_password_are_basic_authentication_unless_they_have_a_place()
     assert read_template(placed, Originate.needs).headers == {"x-key": "{password}"}
 
 
-def test_a_word_for_a_failure_counts_where_nothing_says_what_a_success_is(
-    fake: FakeVoiceAtWork,
-) -> None:
+def test_a_word_counts_unless_the_answer_is_what_a_success_is(fake: FakeVoiceAtWork) -> None:
     failures = '{"BUSY": "busy", "202": "refused", "NOBODY": "unknown_exten"}'
     told = {
-        "ERROR: busy": ("", "busy"),
-        "NOBODY at 21": ("", "unknown_exten"),
-        "fine": ("", ""),
-        '{"ok":true,"note":"busy lamp"}': ("/ok=true", ""),
-        '{"ok":false,"note":"busy"}': ("/ok=true", "busy"),
+        "ERROR: busy": "busy",
+        "NOBODY at 21": "unknown_exten",
+        '{"ok":false,"note":"busy"}': "busy",
+        '{"ok":false}': "unknown",
     }
     with fake:
-        for body, (success, reason) in told.items():
-            pbx = TestVoiceAtWork().build(fake, failures=failures, success_json=success)
+        pbx = TestVoiceAtWork().build(fake, failures=failures, success_json="/ok=true")
+        fake.saying = reply({"ok": True, "note": "busy lamp"})
+        pbx.originate(PLAIN, timeout_s=PLENTY_S)
+        for body, reason in told.items():
             fake.saying = Reply(200, body.encode())
-            if reason:
-                with pytest.raises(FailedCallError) as failed:
-                    pbx.originate(PLAIN, timeout_s=PLENTY_S)
-                assert failed.value.reason == reason
-            else:
+            with pytest.raises(FailedCallError) as failed:
                 pbx.originate(PLAIN, timeout_s=PLENTY_S)
+            assert failed.value.reason == reason
+
+
+def test_a_status_may_be_a_failure_without_anything_else(fake: FakeVoiceAtWork) -> None:
+    with fake:
+        pbx = TestVoiceAtWork().build(fake, failures='{"202": "busy"}')
         fake.saying = Reply(202)
-        with pytest.raises(FailedCallError, match="refused"):
-            TestVoiceAtWork().build(fake, failures=failures).originate(PLAIN, timeout_s=PLENTY_S)
+        with pytest.raises(FailedCallError, match="busy"):
+            pbx.originate(PLAIN, timeout_s=PLENTY_S)
+
+
+def test_words_alone_are_refused_as_they_may_stand_in_a_success() -> None:
+    words = '{"error": "refused"}'
+    with pytest.raises(PayloadError, match=r"account\.failures"):
+        read_template(link(failures=words), Originate.needs)
+    read_template(link(failures=words, success_match="queued"), Originate.needs)
 
 
 @given(st.text(max_size=80), st.text(alphabet=st.characters(codec="utf-8"), max_size=20))

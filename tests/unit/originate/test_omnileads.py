@@ -42,7 +42,16 @@ class TestOmnileads(OriginateContract):
     }
     bad_settings = {  # noqa: RUF012
         "account.campaign": ("7,8", "7 OR 1=1", "\u0667"),
-        "account.agents": ("21", "[]", '{"21": "5&x"}', '{"a": "5"}', '{"21": {}}', "[" * 9999),
+        "account.agents": (
+            "21",
+            "[]",
+            '{"21": "5&x"}',
+            '{"a": "5"}',
+            '{"21": {}}',
+            '{"21": true}',
+            '{"21": null}',
+            "[" * 9999,
+        ),
         "account.external_system": ("x", "1;2"),
     }
 

@@ -33,8 +33,9 @@ _WHO_ARE_YOU = {401, 403, 407}
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 _MAX_TOKEN = 8000
 _LONG = re.compile(r"[0-9](?:[ ./()-]{0,2}[0-9]){5,}")
-# Longer than words are: a token, or what a secret looks like in base64 or percent-encoded.
-_OPAQUE = re.compile(r"[A-Za-z0-9+/=_.~%-]{20,}")
+# Longer than words are: a token, or what a secret looks like in base64 or percent-encoded. Not the
+# names of causes, as FreeSWITCH's NO_ROUTE_DESTINATION.
+_OPAQUE = re.compile(r"(?![A-Z_]+(?![A-Za-z0-9+/=_.~%-]))[A-Za-z0-9+/=_.~%-]{20,}")
 _MARK = "***"
 _BASE = r"https?://[A-Za-z0-9.:\[\]-]{1,253}(/[A-Za-z0-9._~/-]{0,200})?"
 

@@ -330,6 +330,10 @@ def _read_failures(link: PbxLink) -> dict[str, str]:
     table = _read_table(link, "failures", expected)
     if not all(word.strip() and ours in FAILURES for word, ours in table.items()):
         raise PayloadError("account.failures", expected)
+    words_alone = not (link.setting("success_json") or link.setting("success_match"))
+    if words_alone and not all(_STATUSES.fullmatch(word) for word in table):
+        # A word may stand in a success as well: `"error": null`.
+        raise PayloadError("account.failures", "success_json or success_match beside its words")
     return {word.lower(): ours for word, ours in table.items()}
 
 

@@ -90,7 +90,8 @@ class Originate(Originator):
 
     Asterisk refuses an id that a channel has (409), so an order that was lost on the way is sent
     again, and whatever is said to that, Asterisk is asked for the channel. That holds only for as
-    long as the call lives: an agent whose phone refused it at once may be rung once more. A busy phone shows in the events of the call, not in this answer.
+    long as the call lives: an agent whose phone refused it at once may be rung once more. A busy
+    phone shows in the events of the call, not in this answer.
 
     Contract: rest-api/api-docs/channels.json and res/ari/resource_channels.c of Asterisk 22;
     https://docs.asterisk.org/Asterisk_22_Documentation/API_Documentation/Asterisk_REST_Interface/

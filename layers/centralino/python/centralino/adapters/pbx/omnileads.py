@@ -156,7 +156,9 @@ class Originate(Originator):
         if status == "OK":
             return Placed()
         errors = said.get("errors")
-        told = words(self.link, said.get("message"), json.dumps(errors), name=order.name)
+        told = words(
+            self.link, said.get("message"), json.dumps(errors) if errors else "", name=order.name
+        )
         if status != "ERROR":
             raise FailedCallError("unknown", told)
         known = not (isinstance(errors, dict) and "idAgent" in errors)
@@ -173,6 +175,7 @@ class Originate(Originator):
     def _agents(self) -> dict[str, str]:
         """Return exten -> agent's id, having looked at all settings."""
         from centralino.application.ask_pbx import check_settings  # noqa: PLC0415
+        from centralino.domain.crm_values import as_text  # noqa: PLC0415
 
         number = "[0-9A-Za-z_-]{1,60}"
         check_settings(self.link, self.needs, {"campaign": number, "external_system": "[0-9]{1,9}"})
@@ -182,7 +185,7 @@ class Originate(Originator):
             agents = None
         if not isinstance(agents, dict):
             raise PayloadError("account.agents", _AGENTS)
-        written = {exten: str(agent) for exten, agent in agents.items()}
+        written = {exten: as_text(agent) for exten, agent in agents.items()}
         for exten, agent in written.items():
             if not (re.fullmatch("[0-9]{1,20}", exten) and re.fullmatch(number, agent)):
                 raise PayloadError("account.agents", _AGENTS)
