@@ -183,8 +183,8 @@ class Originate(Originator):
     What a placed call is: `success_status` (`200-299`), and if set `success_json`
     (`/status=OK`, a JSON pointer and its value) and `success_match` (a regular expression that is
     found in the body). `failures` (a JSON object) has words of the PBX's own, or a status, for
-    ours: `{"BUSY": "busy", "404": "unknown_exten"}`; words need one of these two beside them, as a
-    word may stand in a success, too. `id_json` is where the call's id is.
+    ours: `{"BUSY": "busy", "404": "unknown_exten"}`. Words need `success_json` or `success_match`
+    beside them, as a word may stand in a success, too. `id_json` is where the call's id is.
 
     `check_path`, if set, is asked by GET when the PBX is connected. Without it only that somebody
     listens is known, and that the credentials are not refused to a request of nothing (OPTIONS).
