@@ -154,6 +154,17 @@ def test_a_folder_of_an_older_version_gets_the_pbx_and_its_agents_key_becomes_th
     assert folder.address() == demo.pbx.url
 
 
+def test_a_role_that_is_new_gets_a_key_and_the_others_keep_theirs(folder: Folder) -> None:
+    before = folder.start()
+    content = json.loads(folder.file.read_text())
+    del content["keys"]["crm"]
+    folder.file.write_text(json.dumps(content))
+    after = folder.start()
+    assert {**after.keys, "crm": ""} == {**before.keys, "crm": ""}
+    stored = {key.hash for key in folder.tenants().keys()}  # noqa: SIM118 - a store is no dictionary
+    assert hash_key(after.keys["crm"]) in stored
+
+
 def test_a_pbx_that_somebody_connected_instead_stays(folder: Folder) -> None:
     folder.start()
     folder.lines().save("asterisk", {"base_url": "https://pbx.example"}, now_s=0)

@@ -81,7 +81,8 @@ def load_demo(
         say: told what takes time.
     """
     before = _read(file)
-    keys = _keys_of(before) or {role: new_key(TENANT) for role in ROLES}
+    known_keys = _keys_of(before)
+    keys = {role: known_keys.get(role) or new_key(TENANT) for role in ROLES}
     secret = str(before.get("webhook_secret") or new_webhook_secret())
     token = str(before.get("pbx_token") or randomness.token_urlsafe(16))
     connects, dials = "webhook_secret" not in before, "pbx_token" not in before
@@ -159,10 +160,9 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _keys_of(stored: Mapping[str, Any]) -> dict[str, str]:
-    try:
-        return {role: stored["keys"][role] for role in ROLES}
-    except (KeyError, TypeError):
-        return {}
+    """Return the keys in the file; one of an older version knows fewer roles."""
+    keys = stored.get("keys")
+    return {str(role): str(key) for role, key in keys.items()} if isinstance(keys, dict) else {}
 
 
 def _write(file: Path, demo: Mapping[str, object]) -> None:
