@@ -29,6 +29,7 @@ from centralino.domain.errors import (
     ReusedKeyError,
     UnavailableError,
 )
+from centralino.domain.keys import ROLES as EVERYBODY
 from centralino.domain.moments import from_milliseconds
 from centralino.domain.number import mask
 from centralino.domain.originate import FailedCallError, RefusedCallError
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 ROLES = ("crm", "agent", "supervisor", "admin")
 # Whose attempts are in the audit trail: a good key that may not is one, too.
-KEY_ROLES = (*ROLES, "pbx")
+KEY_ROLES = (*ROLES, "pbx", "link")
 AUDITORS = ("supervisor", "admin")
 # A click waits no longer than this for its answer; the gateway itself gives up after 29 s.
 ANSWER_S = 10.0
@@ -171,7 +172,8 @@ class _Click:
         return given
 
     def _enter(self) -> Visit:
-        visit = self._exchange.door.open(self._request, KEY_ROLES)
+        # All roles: that of a good key that may not is an attempt for the audit trail, too.
+        visit = self._exchange.door.open(self._request, EVERYBODY)
         # The door believes nothing from memory: a key that was revoked a moment ago places no call.
         visit.settle()
         self.told.update(tenant=visit.tenant, key=visit.key.id, role=visit.key.role)
