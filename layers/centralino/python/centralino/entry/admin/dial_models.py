@@ -136,7 +136,7 @@ class DiallingPatch(BaseModel):
     )
 
 
-class BlockIn(Model):
+class BlockBody(Model):
     """Why somebody is not to be called."""
 
     reason: Annotated[Printable, StringConstraints(max_length=200)] = Field(

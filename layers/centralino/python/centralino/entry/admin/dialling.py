@@ -15,7 +15,7 @@ from centralino.domain.errors import ForbiddenError, NotFoundError, PayloadError
 from centralino.entry.admin.contacts import number_key
 from centralino.entry.admin.customer_models import NumberPath
 from centralino.entry.admin.dial_models import (
-    BlockIn,
+    BlockBody,
     BlockList,
     BlockOut,
     BudgetBody,
@@ -93,7 +93,7 @@ def list_do_not_call(
 @router.put(
     "/v1/do-not-call/<number>", summary="Put a number on the do-not-call list", tags=["dialling"]
 )
-def put_do_not_call(number: NumberPath, body: BlockIn) -> BlockOut:
+def put_do_not_call(number: NumberPath, body: BlockBody) -> BlockOut:
     """Let nobody call a number, or a block of them (`+39024455*`); the next call counts on it."""
     session = session_of(router)
     if is_short(number, session.visit.settings):
