@@ -17,7 +17,7 @@ from centralino.ports.call_read import Read, TenantItems
 
 class Store:
     def read(self, tenant, numbers, *, key_hash="", caller="", timeout_s):
-        return Read({{}}, TenantItems(Settings("demo"), ApiKey(key_hash, "pbx")), True, 0.0)
+        return Read({{}}, TenantItems(Settings("demo"), ApiKey(key_hash, "link")), True, 0.0)
 
 app.door = Door(Store(), app.time.time, 30, 1.0)
 basic = base64.b64encode(b"milan:demo.aaaaaaaaaaaaaaaaaaaaaa").decode()

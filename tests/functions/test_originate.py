@@ -612,6 +612,8 @@ def test_a_pbx_s_key_and_no_key_place_no_call(clicks: Clicks) -> None:
     clicks.click("[", role="pbx")
     clicks.read(role="pbx")
     assert clicks.trail() == [("refused", "key")]
+    assert clicks.click(role="link")["statusCode"] == 403
+    assert clicks.trail() == [("refused", "key")] * 2
 
 
 def test_a_key_that_was_revoked_a_moment_ago_places_no_call(clicks: Clicks) -> None:

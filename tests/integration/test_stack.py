@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from centralino.domain.keys import ROLES
 from local_stack import LocalStackError, start
 from local_stack.deploy import STACK_NAME
 from local_stack.start_api import with_events
@@ -273,7 +274,7 @@ def test_aws_tools_reach_the_emulator_with_the_variables_of_aws_env(local_stack:
 
 
 def test_keys_and_the_crms_secret_outlive_the_loss_of_the_store(tmp_path: Path) -> None:
-    known = {role: f"demo.{role:A<22}" for role in ("pbx", "crm", "agent", "supervisor", "admin")}
+    known = {role: f"demo.{role:A<22}" for role in ROLES}
     secret = "whsec_" + "A" * 32
     demo = {
         "url": "http://127.0.0.1:1",

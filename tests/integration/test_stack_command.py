@@ -35,7 +35,7 @@ def test_make_run_starts_the_system_and_every_command_it_prints_works(tmp_path: 
         demo = json.loads((tmp_path / "local" / "demo.json").read_text())
         assert demo["url"] == f"http://127.0.0.1:{port}"
         assert demo["tenant"] == "demo"
-        assert set(demo["keys"]) == {"pbx", "crm", "agent", "supervisor", "admin"}
+        assert set(demo["keys"]) == {"pbx", "link", "crm", "agent", "supervisor", "admin"}
         *calls, tell, ring, save, ring_again = run.commands()
         # The one that is refused is answered with an error, as it should be.
         said = [play(command, fails="899 " in command) for command in calls]

@@ -76,7 +76,7 @@ class Line(NamedTuple):
 def running(chroot: None) -> Iterator[Line]:  # noqa: ARG001 - made first
     with ExitStack() as started:
         gateway = started.enter_context(closing(SocketGateway()))
-        key = gateway.stores.create_tenant(TENANT)["pbx"]
+        key = gateway.stores.create_tenant(TENANT)["link"]
         proxy = started.enter_context(closing(CuttingProxy(gateway.port)))
         link = Link(f"ws://127.0.0.1:{proxy.port}/ari", SITE, key)
         office = started.enter_context(closing(DiallingOffice([link])))
@@ -212,7 +212,7 @@ def test_asterisk_connects_by_tls_to_the_name_that_it_was_given_and_to_no_other(
     tls.sni_callback = lambda _socket, asked_for, _context: asked.append(asked_for)
     trusts = certificate.read_bytes().partition(END_OF_KEY)[2]
     with closing(SocketGateway(tls)) as gateway:
-        key = gateway.stores.create_tenant(TENANT)["pbx"]
+        key = gateway.stores.create_tenant(TENANT)["link"]
         link = Link(f"wss://localhost:{gateway.port}/ari", SITE, key, trusts=trusts)
         with closing(DiallingOffice([link])) as office:
             wait_for(lambda: len(asked) > 1 or bool(gateway.sockets(TENANT).all()))
@@ -228,7 +228,7 @@ def test_the_shipped_files_connect_once_what_is_the_sites_own_is_filled_in(tmp_p
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
     with closing(SocketGateway(tls)) as gateway:
-        key = gateway.stores.create_tenant(TENANT)["pbx"]
+        key = gateway.stores.create_tenant(TENANT)["link"]
         ours = {
             r"(?m)^uri = .*": f"uri = wss://localhost:{gateway.port}/ari",
             r"(?m)^password = acme\..*": f"password = {key}",

@@ -109,7 +109,7 @@ def running(chroot: None, local_stack: Stack) -> Iterator[Desk]:  # noqa: ARG001
         assert DynamoDialStore(client, table, TENANT).save_options(options)
         port = int(local_stack.url.rpartition(":")[2])
         proxy = started.enter_context(closing(CuttingProxy(port)))
-        link = Link(f"ws://127.0.0.1:{proxy.port}/ari", SITE, keys["pbx"])
+        link = Link(f"ws://127.0.0.1:{proxy.port}/ari", SITE, keys["link"])
         office = started.enter_context(closing(DiallingOffice([link])))
         sockets = DynamoSocketStore(client, table, TENANT)
         functions = local_stack.emulator.client("lambda")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Made up, and good for nothing but these events.
 KEYS = {
     "pbx": "demo.EventsPbxKeyForTests00",
+    "link": "demo.EventsLinkKeyForTest00",
     "crm": "demo.EventsCrmKeyForTests00",
     "admin": "demo.EventsAdminKeyForTest0",
 }

@@ -33,7 +33,7 @@ def gateway(fake_time: FakeTime) -> FakeGateway:
 
 @pytest.fixture
 def key(gateway: FakeGateway) -> str:
-    return gateway.stores.create_tenant("acme")["pbx"]
+    return gateway.stores.create_tenant("acme")["link"]
 
 
 def lines(capsys: pytest.CaptureFixture[str], what: str = "") -> list[dict[str, Any]]:
@@ -95,7 +95,7 @@ def test_a_pbx_with_a_good_key_connects(gateway: FakeGateway, key: str) -> None:
     assert known == {"tenant": "acme", "site": "milan", "key": hash_key(key)[:12]}
 
 
-@pytest.mark.parametrize("role", ["admin", "supervisor", "agent", "crm"])
+@pytest.mark.parametrize("role", ["admin", "supervisor", "agent", "crm", "pbx"])
 def test_keys_of_other_roles_do_not_connect_pbxs(gateway: FakeGateway, role: str) -> None:
     keys = gateway.stores.create_tenant("acme")
 
@@ -127,8 +127,8 @@ def test_a_key_that_has_expired_or_comes_from_elsewhere_does_not_connect(
 ) -> None:
     tenants = gateway.stores.tenants("acme")
     old, bound = new_key("acme"), new_key("acme")
-    tenants.add_key(ApiKey(hash_key(old), "pbx", expires_at=int(gateway.now()) - 1))
-    tenants.add_key(ApiKey(hash_key(bound), "pbx", networks=("198.51.100.0/24",)))
+    tenants.add_key(ApiKey(hash_key(old), "link", expires_at=int(gateway.now()) - 1))
+    tenants.add_key(ApiKey(hash_key(bound), "link", networks=("198.51.100.0/24",)))
 
     assert [handshake(gateway, "milan", one)[0] for one in (key, old, bound)] == [
         "Allow",
@@ -529,7 +529,7 @@ def test_a_message_that_cannot_be_kept_is_lost_and_counted_and_answered_with_200
 
 
 def test_a_pbx_can_not_write_into_another_tenants_calls(gateway: FakeGateway, key: str) -> None:
-    other = gateway.stores.create_tenant("globex")["pbx"]
+    other = gateway.stores.create_tenant("globex")["link"]
     begun(gateway)
     assert key
     socket_id = gateway.connect(FakeAsterisk(), other)
@@ -606,7 +606,7 @@ def test_one_tenants_failure_does_not_keep_the_others_from_being_pinged(
 ) -> None:
     first = gateway.connect(FakeAsterisk(), key)
     other = FakeAsterisk()
-    gateway.connect(other, gateway.stores.create_tenant("globex")["pbx"])
+    gateway.connect(other, gateway.stores.create_tenant("globex")["link"])
     fake_time.pause(300)
 
     def fail(socket_id: str, _frame: str) -> None:
@@ -634,7 +634,7 @@ def test_a_revoked_key_ends_the_connections_that_it_opened(
     gateway: FakeGateway, fake_time: FakeTime, key: str
 ) -> None:
     other = new_key("acme")
-    gateway.stores.tenants("acme").add_key(ApiKey(hash_key(other), "pbx"))
+    gateway.stores.tenants("acme").add_key(ApiKey(hash_key(other), "link"))
     revoked = gateway.connect(FakeAsterisk(), key)
     kept = gateway.connect(FakeAsterisk(), other, "rome")
     gateway.stores.tenants("acme").remove_key(hash_key(key))

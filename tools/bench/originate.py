@@ -188,7 +188,7 @@ def _asterisk(world: World) -> list[Row]:
         # What the functions log is no figure.
         started.enter_context(contextlib.redirect_stdout(io.StringIO()))
         gateway = started.enter_context(closing(SocketGateway()))
-        key = gateway.stores.create_tenant(TENANT)["pbx"]
+        key = gateway.stores.create_tenant(TENANT)["link"]
         link = Link(f"ws://127.0.0.1:{gateway.port}/ari", "main", key)
         office = started.enter_context(closing(DiallingOffice([link], (EXTEN,))))
         wait_for(lambda: any(one.filtered for one in gateway.sockets(TENANT).all()))

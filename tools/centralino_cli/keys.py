@@ -22,6 +22,7 @@ class Role(StrEnum):
     """What a key may do."""
 
     pbx = "pbx"
+    link = "link"
     crm = "crm"
     agent = "agent"
     supervisor = "supervisor"

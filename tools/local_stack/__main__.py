@@ -92,7 +92,7 @@ def _asterisk(stack: Stack) -> str:
         f"  uri = {stack.url.replace('http', 'ws', 1)}/{SOCKET_STAGE}\n"
         "  protocols = ari\n"
         "  username = main\n"
-        f"  password = {stack.keys['pbx']}\n"
+        f"  password = {stack.keys['link']}\n"
         "  tls_enabled = no"
     )
 

@@ -41,7 +41,7 @@ def gateway(fake_time: FakeTime) -> FakeGateway:
 
 @pytest.fixture
 def key(gateway: FakeGateway) -> str:
-    return gateway.stores.create_tenant("acme")["pbx"]
+    return gateway.stores.create_tenant("acme")["link"]
 
 
 def provider(gateway: FakeGateway, **account: str) -> Originate:
@@ -508,7 +508,7 @@ def test_of_what_two_pbxs_say_the_more_telling_is_told(
 
 def test_nobody_is_asked_through_another_tenants_connection(gateway: FakeGateway, key: str) -> None:
     assert key
-    other = gateway.stores.create_tenant("globex")["pbx"]
+    other = gateway.stores.create_tenant("globex")["link"]
     pbx = FakeAsterisk(x21="online")
     gateway.connect(pbx, other)
 
@@ -545,7 +545,7 @@ def test_without_a_websocket_api_nothing_can_be_asked() -> None:
 
 def test_a_hundred_calls_at_once_are_a_hundred_calls() -> None:
     gateway = FakeGateway()
-    key = gateway.stores.create_tenant("acme")["pbx"]
+    key = gateway.stores.create_tenant("acme")["link"]
     pbx = FakeAsterisk(**{f"x{exten}": "online" for exten in range(100, 200)})
     gateway.connect(pbx, key)
     orders = [

@@ -7,7 +7,8 @@ import re
 
 from centralino.domain.record import NamedTuple
 
-ROLES = ("pbx", "crm", "agent", "supervisor", "admin")
+# `pbx` asks who calls; `link` opens a PBX's WebSocket, through which orders go, and nothing else.
+ROLES = ("pbx", "link", "crm", "agent", "supervisor", "admin")
 # A key in a URL ends up in other people's logs, so only roles that can do little may come that way.
 URL_ROLES = ("pbx", "crm")
 KEY_PATTERN = re.compile(r"(?P<tenant>[a-z0-9-]{2,12})\.[A-Za-z0-9_-]{22}", re.ASCII)

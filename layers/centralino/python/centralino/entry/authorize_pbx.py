@@ -1,9 +1,10 @@
 """Who may connect: the authorizer of the WebSocket API that PBXs open connections to.
 
 A PBX says who it is by Basic authentication: the user name is its site, which tells a tenant's PBXs
-apart, and the password is a key of role `pbx`. Whoever is refused gets 403, whatever the reason;
-the log has it. A refusal is an answer and no failure: a PBX with a wrong password tries again for
-ever, and no operator is to be woken by that.
+apart, and the password is a key of role `link`, which may do nothing else: one of role `pbx` stands
+in URLs and dialplans, and orders with names and numbers go through here. Whoever is refused gets
+403, whatever the reason; the log has it. A refusal is an answer and no failure: a PBX with a wrong
+password tries again for ever, and no operator is to be woken by that.
 
 Contract: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html
 """
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from centralino.entry.access import Door
 
-ROLES = ("pbx",)
+ROLES = ("link",)
 # How long the store may take: an Asterisk gives the whole handshake 5 seconds as we set it up.
 READ_S = 2.0
 SITE = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)

@@ -67,7 +67,7 @@ class Originate(Originator):
         "account.apps?": "the names after apps= in ari.conf, centralino if left out",
     }
     setup: ClassVar[tuple[str, ...]] = (
-        "make a key of role pbx",
+        "make a key of role link",
         "write ari.conf and websocket_client.conf, see docs/asterisk-websocket.md",
         "let the PBX out to port 443",
         "restart Asterisk, then look at `centralino pbx status`",

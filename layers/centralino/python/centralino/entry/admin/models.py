@@ -401,7 +401,7 @@ class SettingsPatch(BaseModel):
 
 # --- keys -----------------------------------------------------------------------------------------
 
-Role = Literal["pbx", "crm", "agent", "supervisor", "admin"]
+Role = Literal["pbx", "link", "crm", "agent", "supervisor", "admin"]
 
 
 class NewKey(Model):
