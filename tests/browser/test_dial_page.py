@@ -17,14 +17,11 @@ if TYPE_CHECKING:
     from tests.support.browser import Desk
 
 README = ROOT / "integrations/click-to-call/README.md"
-SETTLED_MS = 700  # clicks that come with the page itself don't count
 
 
 @pytest.fixture
 def dial(desk: Desk) -> Page:
-    page = desk.open(f"{desk.service.origin}/dial#02%2044556677")
-    page.wait_for_timeout(SETTLED_MS)
-    return page
+    return desk.dial("02%2044556677")
 
 
 def call(page: Page, key: str = KEY, exten: str = "21") -> None:
@@ -57,22 +54,25 @@ def test_the_number_is_in_no_address_that_a_server_or_the_history_sees(
     assert dial.url == f"{desk.service.origin}/dial"
 
 
-@pytest.mark.parametrize(
-    ("fragment", "shown"),
-    [
-        ("0244556677", "0244556677"),
-        ("number=%2B39%2002%2044556677", "+39 02 44556677"),
-        ("+390244556677", "+390244556677"),
-        ("%D9%A0%D9%A2", ""),  # digits of another script are no number here: the user types it
-        ("02%E2%80%AE44556677", "0244556677"),  # a mark that turns the reading direction
-        ("%3Cimg src=x onerror=alert(1)%3E02", "(1)02"),
-        ("%", ""),
-    ],
+FRAGMENTS = (
+    ("0244556677", "0244556677"),
+    ("number=%2B39%2002%2044556677", "+39 02 44556677"),
+    ("+390244556677", "+390244556677"),
+    ("%D9%A0%D9%A2", ""),  # digits of another script are no number here: the user types it
+    ("02%E2%80%AE44556677", "0244556677"),  # a mark that turns the reading direction
+    ("%3Cimg src=x onerror=alert(1)%3E02", "(1)02"),
+    ("%", ""),
 )
-def test_only_what_is_shown_is_sent(desk: Desk, fragment: str, shown: str) -> None:
-    page = desk.open(f"{desk.service.origin}/dial#{fragment}")
 
-    expect(page.get_by_label("Number")).to_have_value(shown)
+
+def test_only_what_is_shown_is_sent(desk: Desk) -> None:
+    page = desk.context.new_page()
+
+    for fragment, shown in FRAGMENTS:
+        page.goto(f"{desk.service.origin}/dial#{fragment}")
+
+        expect(page.get_by_label("Number")).to_have_value(shown)
+        page.get_by_label("Number").fill("none of them")
 
 
 def test_a_refusal_is_shown_with_its_reason(desk: Desk, dial: Page) -> None:
@@ -101,15 +101,37 @@ def test_a_lost_answer_is_asked_for_with_the_same_idempotency_key(desk: Desk, di
     assert len(desk.service.calls) == 1
 
 
+def test_a_call_that_is_being_placed_still_is_asked_for_until_it_is(desk: Desk, dial: Page) -> None:
+    desk.service.busy = 2
+
+    call(dial)
+
+    expect(dial.get_by_role("status")).to_have_text("Ended")
+    assert (len(desk.service.posted), len(desk.service.calls)) == (3, 1)
+
+
+def test_who_is_answered_by_a_gateway_that_gave_up_is_told_to_look_at_the_phone(
+    desk: Desk, dial: Page
+) -> None:
+    desk.service.problem = (503, {"message": "Service Unavailable"})
+
+    call(dial)
+
+    expect(dial.get_by_role("status")).to_have_text(
+        "Not sure: look at your phone before you try again"
+    )
+    assert len(desk.service.posted) == 1
+
+
 def test_the_key_stays_in_the_window_unless_it_is_to_be_kept(desk: Desk, dial: Page) -> None:
     call(dial)
     expect(dial.get_by_role("status")).to_have_text("Ended")
     assert dial.evaluate("[localStorage.length, sessionStorage.length]") == [0, 1]
 
     dial.get_by_label("Keep both").check()
+    desk.service.states = ["ringing"]
     dial.get_by_role("button", name="Call").click()
-    expect(dial.get_by_role("status")).to_have_text("Dialling: your phone rings first")
-    expect(dial.get_by_role("status")).to_have_text("Ended")
+    expect(dial.get_by_role("status")).to_have_text("Ringing")
     assert dial.evaluate("[localStorage.length, sessionStorage.length]") == [1, 0]
 
     other = desk.open(f"{desk.service.origin}/dial#0612345678")
@@ -137,18 +159,17 @@ def test_a_click_that_comes_with_the_page_calls_nobody(desk: Desk) -> None:
 
 def test_no_other_page_can_frame_it(desk: Desk) -> None:
     page = desk.show(f'<iframe name="dial" src="{desk.service.origin}/dial#02"></iframe>')
-    page.wait_for_timeout(500)
 
+    # `goto` waits for the frame's load, too: of the browser's own page for what it did not show.
     frame = page.frame("dial")
     assert frame is None or frame.locator("#number").count() == 0
+    assert "/dial" in {asked.path for asked in desk.service.asked}
 
 
 def test_the_page_loads_nothing_and_breaks_none_of_its_own_rules(desk: Desk) -> None:
-    page = desk.context.new_page()
     said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.goto(f"{desk.service.origin}/dial#0244556677")
-    page.wait_for_timeout(SETTLED_MS)
+    desk.context.on("console", lambda message: said.append(message.text))
+    page = desk.dial("0244556677")
     call(page)
     expect(page.get_by_role("status")).to_have_text("Ended")
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import phonenumbers
 import pytest
+from playwright.sync_api import expect
 
-from tests.support.browser import ROOT
+from tests.support.browser import settle
 
 if TYPE_CHECKING:
     from tests.support.browser import Desk
@@ -39,6 +40,16 @@ def test_every_number_of_a_page_is_marked_and_nothing_else(
     assert (marked.precision, marked.recall) == (1.0, 1.0)
 
 
+def test_a_listing_is_left_alone_and_what_is_around_it_is_not(desk: Desk) -> None:
+    line = "2026-11-22 10:30 Rossi +39 02 44556677\n"
+    page = desk.show(f"<pre>{line * (100_000 // len(line) + 1)}</pre><p>Tel. 02 44556677</p>")
+
+    settle(page)
+
+    expect(page.locator("pre centralino-call")).to_have_count(0)
+    expect(page.locator("p centralino-call")).to_have_count(1)
+
+
 def test_the_pages_hold_numbers_that_can_be_dialled_in_forty_ways() -> None:
     for name in COUNTRIES:
         for line in re.findall(r'data-calls="(.*?)"', (PAGES / name).read_text(encoding="utf-8")):
@@ -49,38 +60,3 @@ def test_the_pages_hold_numbers_that_can_be_dialled_in_forty_ways() -> None:
     others = re.findall(r"<li>(.*)", page)
     assert len(ways) >= 40
     assert len(others) >= 40
-
-
-def _as_written() -> list[tuple[str, str, str]]:
-    """Return (country, a number as libphonenumber writes it there, its E.164 form)."""
-    found = []
-    styles = phonenumbers.PhoneNumberFormat
-    # Of Kiribati's numbers the table doesn't say which are dialled without the 0.
-    for region in sorted(phonenumbers.SUPPORTED_REGIONS - {"KI"}):
-        for kind in (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE):
-            number = phonenumbers.example_number_for_type(region, kind)
-            if number is None:
-                continue
-            e164 = phonenumbers.format_number(number, styles.E164)
-            found += [
-                (region, phonenumbers.format_number(number, style), e164)
-                for style in (styles.NATIONAL, styles.INTERNATIONAL, styles.E164)
-            ]
-    return found
-
-
-def test_a_number_is_read_as_libphonenumber_reads_it_in_every_country(desk: Desk) -> None:
-    page = desk.context.new_page()
-    page.goto(desk.site.write("empty", ""))
-    for name in ("dialling.js", "numbers.js"):
-        page.add_script_tag(path=ROOT / "integrations/click-to-call/extension" / name)
-    written = _as_written()
-
-    read = page.evaluate(
-        "all => all.map(([country, text]) => globalThis.CentralinoNumbers.read(text, country))",
-        [list(one) for one in written],
-    )
-
-    wrong = [(one, it) for one, it in zip(written, read, strict=True) if one[2] != it]
-    assert wrong == []
-    assert len(written) > 1200

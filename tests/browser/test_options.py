@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import ADMIN_KEY, KEY
+from tests.support.browser import ADMIN_KEY, KEY, leave_time
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -48,35 +48,27 @@ def test_what_is_saved_was_tried_first(desk: Desk, options: Page) -> None:
     assert (desk.kept()["key"], desk.kept()["exten"]) == (KEY, "")
 
 
-@pytest.mark.parametrize(
-    ("key", "said"),
-    [
+def test_a_key_that_is_not_an_agent_s_is_not_kept(desk: Desk, options: Page) -> None:
+    for key, said in (
         (ADMIN_KEY, "That key is of role admin; use an agent's."),
         ("acme.WrongWrongWrongWrong00", "The service doesn't know that key."),
         ("", "The key is missing."),
-    ],
-)
-def test_a_key_that_is_not_an_agent_s_is_not_kept(
-    desk: Desk, options: Page, key: str, said: str
-) -> None:
-    fill(options, url=desk.service.origin, key=key)
+    ):
+        fill(options, url=desk.service.origin, key=key)
 
-    expect(options.get_by_role("status")).to_have_text(said)
-    assert desk.kept() == {}
+        expect(options.get_by_role("status")).to_have_text(said)
+        assert desk.kept() == {}
 
 
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [
+def test_a_key_goes_nowhere_without_tls(desk: Desk, options: Page) -> None:
+    for url, said in (
         ("http://centralino.example", "The address has to begin with https://."),
         ("http://127.0.0.1:9", "Nobody answers at that address."),
-    ],
-)
-def test_a_key_goes_nowhere_without_tls(desk: Desk, options: Page, url: str, said: str) -> None:
-    fill(options, url=url)
+    ):
+        fill(options, url=url)
 
-    expect(options.get_by_role("status")).to_have_text(said)
-    assert desk.kept() == {}
+        expect(options.get_by_role("status")).to_have_text(said)
+        assert desk.kept() == {}
 
 
 def test_a_kept_key_does_not_follow_to_another_address(desk: Desk, options: Page) -> None:
@@ -104,6 +96,6 @@ def test_a_browser_that_is_not_set_up_leaves_pages_alone(desk: Desk) -> None:
     desk.leave()
 
     page = desk.show('<p>02 44556677</p><a href="tel:+390244556677">call</a>')
-    page.wait_for_timeout(800)
+    leave_time(page)
 
     expect(page.locator("centralino-call")).to_have_count(0)

@@ -37,6 +37,34 @@ _MARKS = """() => {
   return [told, elsewhere];
 }"""
 
+_LEVELS = 5
+_SETTLE = f"""async () => {{
+  let box = document.querySelector("aside[data-last]");
+  if (!box) {{
+    box = document.body.appendChild(document.createElement("aside"));
+    box.hidden = true;
+    box.dataset.last = "";
+    box.append("");
+  }}
+  const marked = () =>
+    box.querySelector("centralino-call")?.shadowRoot.querySelector(".icon").dataset.number;
+  const until = async (isSo) => {{
+    while (!isSo()) await new Promise((done) => setTimeout(done, 10));
+  }};
+  for (let level = 0; level < {_LEVELS}; level += 1) {{
+    box.firstChild.data = `+39 06 1234567${{level}}`;
+    await until(() => marked() === `+39061234567${{level}}`);
+  }}
+  box.firstChild.data = "";
+  await until(() => !marked());
+}}"""
+# The page's own clock goes this many times as fast: what it waits for is soon there.
+_HURRY = """() => {
+  const [now, wait] = [performance.now.bind(performance), setTimeout];
+  performance.now = () => 20 * now();
+  window.setTimeout = (done, ms) => wait(done, ms / 20);
+}"""
+
 
 class Asked(NamedTuple):
     """A request that the service got, header names in lower case."""
@@ -142,6 +170,7 @@ class FakeService(Server):
         states: what a call goes through, one each time that it is asked for; the last one stays.
         problem: what a call is refused with, if it is: status and the document's fields.
         drops: how many requests for a call are taken, and not answered.
+        busy: how many requests for a call are answered as one that is being placed still.
         calls: idempotency key -> what was asked for.
     """
 
@@ -150,6 +179,7 @@ class FakeService(Server):
         self.states = ["placed", "ringing", "answered", "ended"]
         self.problem: tuple[int, dict[str, Any]] | None = None
         self.drops = 0
+        self.busy = 0
         self.country = "IT"
         self.calls: dict[str, dict[str, str]] = {}
 
@@ -183,14 +213,19 @@ class FakeService(Server):
         if self.drops:
             self.drops -= 1
             return None
+        if self.busy:
+            self.busy -= 1
+            return self._problem(409, {"title": "In progress"}, {"retry-after": "0.2"})
         if self.problem is not None:
             return self._problem(*self.problem)
         call = {"call_id": "0" * 22, "status": "requested", "number": body["number"]}
         return Answer(202, json.dumps(call))
 
-    def _problem(self, status: int, fields: dict[str, Any]) -> Answer:
+    def _problem(
+        self, status: int, fields: dict[str, Any], headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Answer:
         document = json.dumps({"type": "about:blank", "status": status, **fields})
-        return Answer(status, document, "application/problem+json")
+        return Answer(status, document, "application/problem+json", headers)
 
 
 class Marked(NamedTuple):
@@ -247,6 +282,18 @@ class Desk:
         page.goto(address)
         return page
 
+    def dial(self, number: str) -> Page:
+        """Open `/dial`, its clock in a hurry, and wait until clicks count."""
+        page = self.context.new_page()
+        page.add_init_script(f"({_HURRY})()")
+        page.goto(f"{self.service.origin}/dial#{number}")
+        page.wait_for_function("(then) => performance.now() > then", arg=self._clicks_count(page))
+        return page
+
+    def _clicks_count(self, page: Page) -> float:
+        """Return when clicks count on the page's clock: those that come with it do not."""
+        return float(page.evaluate("performance.now()")) + 700
+
     def show(self, html: str, **headers: str) -> Page:
         """Open a page of the CRM with something in it."""
         return self.open(self.site.write("page", html, **headers))
@@ -274,13 +321,17 @@ class Desk:
 
 
 def settle(page: Page) -> None:
-    """Wait until no more marks come or go."""
-    page.wait_for_function(
-        """() => {
-          const now = document.querySelectorAll("centralino-call").length;
-          const same = window.marksThen === now;
-          if (!same) window.marksSince = performance.now();
-          window.marksThen = now;
-          return same && performance.now() - window.marksSince > 600;
-        }"""
-    )
+    """Wait until the extension has read all that a page holds now.
+
+    It reads blocks in the order in which they changed, those inside of others after them. A block
+    of ours changes last, once for each level, and its mark says that the extension was there.
+    """
+    page.evaluate(_SETTLE)
+
+
+def leave_time(page: Page) -> None:
+    """Leave an extension that is to do nothing the time in which it would have done something.
+
+    Nothing tells when that is: so long that one that is at work is found out on a busy machine too.
+    """
+    page.wait_for_timeout(800)

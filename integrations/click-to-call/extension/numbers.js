@@ -2,7 +2,8 @@
 //
 // A number is what can be dialled (the table in dialling.js, libphonenumber's) and is neither shaped
 // like something else nor called something else by the words before it. `find` is the whole of it;
-// nothing here knows of a page.
+// nothing here knows of a page. It takes a time in proportion to the text's length, whatever the text:
+// patterns that could look back or ahead at will are given a window.
 
 "use strict";
 
@@ -43,9 +44,19 @@ globalThis.CentralinoNumbers = (() => {
     bestellnr bestellnummer kundennr kundennummer auftrag auftragsnr auftragsnummer rechnungsnummer
     artikelnummer vertragsnummer kontonummer kunden registro licenza license licence v f
   `);
+  // These have other meanings too ("Maria, commessa, 347…"): they count right before the number only.
+  const OTHER_BEFORE = words(`
+    commessa commesse job jobs serie serien seriennr cig cup pod pdr inail inps scontrino scontrini
+    ricevuta ricevute receipt receipts timestamp epoch unix pag pagg pagina pagine page pages seite
+    seiten modello model modell mod disegno distinta delibera determina repertorio sinistro verbale
+    impianto contatore tessera badge intervento chiamata posizione pos
+  `);
   const FAX = words("fax telefax faxnummer telecopie f");
   // Before bare digits these say that it is a number, not which kind.
   const COUNTED = /(?:\b(?:n|nr|no|num|numero|number|nummer|numer)|[n№][°ºo]?|#)[.:°º]?\s*$/i;
+
+  const LISTED =
+    /^(?:[\s\d.,:;#°º№/&()-]|(?<!\p{L})(?:n|nr|no|num|numero|number|nummer|e|ed|and|und|o|di)(?!\p{L}))*$/iu;
 
   // What stands after a quantity.
   const UNIT = new RegExp(
@@ -55,19 +66,25 @@ globalThis.CentralinoNumbers = (() => {
     "iu",
   );
 
-  // What no number is in: addresses of the web and of mail, files, identifiers.
-  const WALLS = [
-    /\b(?:https?|ftps?|file|mailto|sip|sips|ws|wss):\S+/giu,
-    /\bwww\.\S+/giu,
-    /\S+@\S+/gu,
-    /\b[\p{L}\d-]+(?:\.[\p{L}\d-]+)*\.\p{L}{2,}\/\S*/gu,
-    /\S*\.(?:pdf|jpe?g|png|gif|svg|webp|heic|xlsx?|csv|docx?|odt|ods|pptx?|txt|zip|gz|eml|msg|xml|p7m|json|html?|mp[34]|wav|log)\b/giu,
-    /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/giu,
-  ];
+  // What no number is in: addresses of the web and of mail, files, identifiers. `wallOf` reads a word.
+  const ADDRESS = /\b(?:(?:https?|ftps?|file|mailto|sip|sips|ws|wss):|www\.)[^]/iu;
+  const PATH = /[\p{L}\d-]\.\p{L}{2,}\//u;
+  const FILE =
+    /\.(?:pdf|jpe?g|png|gif|svg|webp|heic|xlsx?|csv|docx?|odt|ods|pptx?|txt|zip|gz|eml|msg|xml|p7m|json|html?|mp[34]|wav|log)\b/giu;
+  const UUID = /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/giu;
+  // Data shown as text: nobody writes that much without a blank.
+  const BLOB = /[!-~]{301,}/g;
   const IBAN = /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}/gu;
   const WALL = "\u0001";
 
-  const RUN = /(?:(?:[([]\s?)?\+{1,2}\s?[([]?|[([])?\d(?:[ ./()[\]-]{0,4}\d)+/g;
+  const RUN = /(?:(?:[([]\s?)?\+{1,2}\s?[([]?|[([])?\d(?:[ ./·()[\]-]{0,4}\d)+/g;
+  const SPLIT = / [/-] ?|[/-] | ?· ?| (?=[([])/g;
+  // The longest number there is: digits with all prefixes, and letters with all separators.
+  const DIGITS = 25;
+  const LETTERS = 60;
+  // How much of what is around a number is looked at.
+  const BEFORE = 160;
+  const AFTER = 40;
   const EXTENSION =
     /^\s?[,;]?\s?(?:(?:ext|extension|int|interno|interni|dw|durchwahl|poste|anexo)\b\.?:?\s?|x|#)\d{1,6}(?!\d)/iu;
   const DATE =
@@ -102,6 +119,7 @@ globalThis.CentralinoNumbers = (() => {
     if (/\p{Nd}/u.test(one)) return digitOf(one);
     if (/[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/.test(one)) return "";
     if (/\p{Zs}/u.test(one)) return " ";
+    if (/[\u2219\u22c5\u2027]/.test(one)) return "·";
     if (/[\u2010-\u2015\u2212\ufe63\uff0d]/.test(one)) return "-";
     if (one >= "\uff01" && one <= "\uff5e") return String.fromCharCode(one.charCodeAt(0) - 0xfee0);
     return one;
@@ -119,27 +137,57 @@ globalThis.CentralinoNumbers = (() => {
   }
 
   function walled(text) {
-    for (const wall of WALLS) {
-      text = text.replace(wall, (match) => WALL.repeat(match.length));
-    }
-    return text.replace(IBAN, (match) => {
-      const length = ibanLength(match);
-      return WALL.repeat(length) + match.slice(length);
-    });
+    const wall = (match) => WALL.repeat(match.length);
+    return text
+      .replace(BLOB, wall)
+      .replace(/\S+/g, (word) => {
+        const [start, end] = wallOf(word);
+        return word.slice(0, start) + WALL.repeat(end - start) + word.slice(end);
+      })
+      .replace(UUID, wall)
+      .replace(IBAN, (match) => {
+        const length = ibanLength(match);
+        return WALL.repeat(length) + match.slice(length);
+      });
   }
 
+  // Where in a word a wall is: [start, end].
+  function wallOf(word) {
+    const none = [0, 0];
+    if (!/[@.:]/.test(word)) return none;
+    const at = word.indexOf("@", 1);
+    if (at > 0 && at < word.length - 1) return [0, word.length];
+    const address = word.search(ADDRESS);
+    if (address >= 0) return [address, word.length];
+    const path = word.search(PATH);
+    if (path >= 0) {
+      let start = path;
+      while (start > 0 && /[\p{L}\d.-]/u.test(word[start - 1])) start -= 1;
+      return [start, word.length];
+    }
+    let end = 0;
+    for (const match of word.matchAll(FILE)) end = match.index + match[0].length;
+    return [0, end];
+  }
+
+  // The longest beginning that is an IBAN: its first four characters count last in the check.
   function ibanLength(text) {
-    for (let length = text.length; length >= 15; length -= 1) {
-      const packed = text.slice(0, length).replace(/ /g, "");
-      if (packed.length >= 15 && mod97(packed.slice(4) + packed.slice(0, 4)) === 1) return length;
+    const tail = text.slice(0, 4);
+    let length = 0;
+    let packed = 4;
+    let rest = 0;
+    for (let at = 4; at < text.length; at += 1) {
+      if (text[at] === " ") continue;
+      rest = mod97(rest, text[at]);
+      packed += 1;
+      if (packed >= 15 && [...tail].reduce(mod97, rest) === 1) length = at + 1;
     }
-    return 0;
+    return length;
   }
 
-  function mod97(text) {
-    let rest = 0;
-    for (const one of text) rest = Number(`${rest}${parseInt(one, 36)}`) % 97;
-    return rest;
+  function mod97(rest, one) {
+    const value = parseInt(one, 36);
+    return (rest * (value > 9 ? 100 : 10) + value) % 97;
   }
 
   // GTINs weigh 3 and 1 from the right; Italian VAT numbers and cards are Luhn's.
@@ -163,6 +211,12 @@ globalThis.CentralinoNumbers = (() => {
   function whole(pattern) {
     if (!compiled.has(pattern)) compiled.set(pattern, new RegExp(`^(?:${pattern})$`));
     return compiled.get(pattern);
+  }
+
+  function leading(pattern) {
+    const key = `^${pattern}`;
+    if (!compiled.has(key)) compiled.set(key, new RegExp(`^(?:${pattern})`));
+    return compiled.get(key);
   }
 
   function isAssigned(code, national) {
@@ -196,12 +250,12 @@ globalThis.CentralinoNumbers = (() => {
     const plan = plans[country];
     if (!plan) return "";
     const [code, away, trunk, parsing, transform, bare] = plan;
-    const prefix = away && digits.match(new RegExp(`^(?:${away})`));
+    const prefix = away && digits.match(leading(away));
     if (prefix) {
       const found = international(digits.slice(prefix[0].length), optionalZero);
       if (found) return found;
     }
-    const parsed = parsing && digits.match(new RegExp(`^(?:${parsing})`));
+    const parsed = parsing && digits.match(leading(parsing));
     if (parsed?.[0]) {
       const kept = transform && parsed.length > 1 && parsed.at(-1) !== undefined;
       const national = kept
@@ -216,8 +270,13 @@ globalThis.CentralinoNumbers = (() => {
 
   // Read one number as it is written, whatever is around it.
   function read(written, country) {
-    const text = plain(written).text;
+    return readPlain(plain(written).text, country);
+  }
+
+  function readPlain(text, country) {
+    if (text.length > LETTERS) return "";
     const digits = text.replace(/\D/g, "");
+    if (digits.length > DIGITS) return "";
     const optionalZero = /[([]0[)\]]/.test(text);
     if (/^\s*[([]?\s?\+/.test(text)) return international(digits, optionalZero);
     const found = dialled(digits, country, optionalZero);
@@ -229,29 +288,49 @@ globalThis.CentralinoNumbers = (() => {
       : "";
   }
 
-  // The parts of a run of digits and separators that are numbers of their own.
-  function* parts(run, country) {
-    const split = splitOf(run, country);
-    if (split) {
-      for (const part of split) yield* parts(part, country);
-    } else {
-      yield run;
+  // The parts of a run of digits and separators that are numbers of their own: [{ text, start }].
+  //
+  // From the end to the beginning, each beginning once: where a number is first followed by what is
+  // numbers too, they are apart. What no split helps is one number, or none.
+  function parts(run, country) {
+    const splits = [...run.text.matchAll(SPLIT)].map((match) => ({
+      at: match.index,
+      rest: match.index + match[0].length,
+      bracket: match[0] === " ",
+    }));
+    // Beginning -> how the text from there on is split: its first number, and where the rest begins.
+    const found = new Map();
+    for (let index = splits.length; index >= 0; index -= 1) {
+      const start = index ? splits[index - 1].rest : 0;
+      found.set(start, firstOf(run.text, start, splits, index, found, country));
     }
+    const told = [];
+    for (let start = 0; start !== undefined; start = found.get(start)?.rest) {
+      const text = found.get(start)?.first ?? run.text.slice(start);
+      told.push({ text, start: run.start + start });
+    }
+    return told;
   }
 
-  function splitOf(run, country) {
-    const { text, start } = run;
-    for (const match of text.matchAll(/ [/-] ?|[/-] | (?=[([])/g)) {
-      const first = { text: text.slice(0, match.index), start };
-      const rest = match.index + match[0].length;
-      const second = { text: text.slice(rest), start: start + rest };
-      if (!read(first.text, country)) continue;
-      if (read(second.text, country) || splitOf(second, country)) return [first, second];
-      if (match[0] === " ") return [first];
+  function firstOf(text, start, splits, index, found, country) {
+    const isNumber = (from) => lineOf(text.slice(from, from + LETTERS + 1), country);
+    for (; index < splits.length && splits[index].at - start <= LETTERS; index += 1) {
+      const { at, rest, bracket } = splits[index];
+      const first = lineOf(text.slice(start, at), country);
+      if (!first) continue;
+      if (found.get(rest) || isNumber(rest)) return { first, rest };
+      if (bracket) return { first };
     }
-    // `02 44556677/78`: the other line's last digits.
-    const other = text.match(/^(.+)\/\d{1,3}$/);
-    return other && read(other[1], country) ? [{ text: other[1], start }] : null;
+    const first = text.length - start <= LETTERS ? lineOf(text.slice(start), country) : "";
+    return first && first.length < text.length - start ? { first } : null;
+  }
+
+  // What of a text is a number: all of it, or all but the other line's last digits
+  // (`02 44556677/78`).
+  function lineOf(text, country) {
+    if (readPlain(text, country)) return text;
+    const other = text.length > LETTERS ? null : text.match(/^(.*[\d)]) ?\/ ?\d{1,3}$/);
+    return other && readPlain(other[1], country) ? other[1] : "";
   }
 
   // The last words before a number that say what it is: "phone", "other" or nothing.
@@ -274,8 +353,9 @@ globalThis.CentralinoNumbers = (() => {
         continue;
       }
       // One letter is an initial, if anything follows.
-      const last = /^[\s.:]*$/.test(clause.slice(match.index + token.length));
-      const kind = /^\p{L}\.?$/u.test(token) && !last ? "" : kindOf(token);
+      const left = clause.slice(match.index + token.length);
+      const last = /^[\s.:]*$/.test(left);
+      const kind = /^\p{L}\.?$/u.test(token) && !last ? "" : kindOf(token, LISTED.test(left));
       if (!kind) {
         if (since && !/^(?:e|ed|o|oppure|and|or|und|oder|et|ou|y)$/i.test(token)) verdict = "";
         continue;
@@ -299,9 +379,9 @@ globalThis.CentralinoNumbers = (() => {
     yield* folded.split(/[.'’-]+/).filter((part) => part.length > 1);
   }
 
-  function kindOf(token) {
+  function kindOf(token, isBefore = true) {
     for (const name of namesOf(token)) {
-      if (OTHER.has(name)) return "other";
+      if (OTHER.has(name) || (isBefore && OTHER_BEFORE.has(name))) return "other";
       if (PHONE.has(name)) return "phone";
     }
     return "";
@@ -316,11 +396,12 @@ globalThis.CentralinoNumbers = (() => {
     if (groups.length === 4 && /^[\d.]+$/.test(text)) {
       if (groups.every((group) => Number(group) < 256 && !/^0\d/.test(group))) return true;
     }
-    if (/^[1-9]\d{0,2}(?:\.\d{3})+$/.test(text)) return true;
-    if (/^[-]?\d{1,3}\.\d{5,}$/.test(text) && !/^0/.test(text) && code !== "1") {
-      return !/^800\./.test(text);
-    }
-    return false;
+    if (/^[1-9]\d{0,2}(?:[.·]\d{3})+$/.test(text)) return true;
+    // Rounded: nobody's number is an area and zeros.
+    if (/^[([]?\d{1,4}(?:\D+0+)+$/.test(text)) return true;
+    // Degrees, of which there are 180 each way.
+    const degrees = code !== "1" && text.match(/^([1-9]\d{0,2})\.\d{5,}$/);
+    return Boolean(degrees) && Number(degrees[1]) <= 180;
   }
 
   function isOtherwiseUsual(text, digits, country) {
@@ -332,7 +413,7 @@ globalThis.CentralinoNumbers = (() => {
       return !digits.startsWith(`00${plans[country]?.[0]}`);
     }
     const [, away, trunk] = plans[country];
-    if (new RegExp(`^(?:${away})`).test(digits)) return false;
+    if (leading(away).test(digits)) return false;
     if (country === "IT") return !/^(?:0|3|80)/.test(digits);
     return !(trunk && trunk !== "1" && digits.startsWith(trunk));
   }
@@ -361,10 +442,11 @@ globalThis.CentralinoNumbers = (() => {
   }
 
   function judge(text, part, country, label) {
-    const number = read(part.text, country);
+    const number = readPlain(part.text, country);
     if (!number) return "";
-    const before = text.slice(0, part.start);
-    const after = text.slice(part.start + part.text.length);
+    const end = part.start + part.text.length;
+    const before = text.slice(Math.max(0, part.start - BEFORE), part.start);
+    const after = text.slice(end, end + AFTER);
     if (!endsWell(after) || !beginsWell(before)) return "";
     const written = part.text;
     const digits = written.replace(/\D/g, "");
@@ -377,7 +459,7 @@ globalThis.CentralinoNumbers = (() => {
     if (faxed) return "";
     if (plus) return number;
     if (verdict) return verdict === "phone" ? number : "";
-    if (bare && COUNTED.test(before)) return "";
+    if (bare && (COUNTED.test(before) || /(?:^|\s)-$/.test(before))) return "";
     return isOtherwiseUsual(written, digits, country) ? "" : number;
   }
 

@@ -28,7 +28,12 @@
   const SLICE_MS = 12;
   const CALM_MS = 50;
   const FINAL = new Set(["refused", "failed", "ended", "unknown", "cancelled"]);
-  const POLLS = [1000, 120]; // every so many milliseconds, so many times
+  // A call is asked about sooner at first, then every second, so many times.
+  const POLL_MS = 1000;
+  const FIRST_POLL_MS = 250;
+  const POLLS = 120;
+  // A block with more is a listing, and left alone.
+  const TEXT_LIMIT = 100_000;
 
   // number -> its live call: { id, state, ... }; by number, as pages draw themselves anew.
   const calls = new Map();
@@ -183,6 +188,7 @@
     const { text, nodes } = run;
     run.text = "";
     run.nodes = [];
+    if (text.length > TEXT_LIMIT) return;
     if ((text.match(/\p{Nd}/gu)?.length ?? 0) < 6) return;
     const found = globalThis.CentralinoNumbers.find(text, { country, label: labelOf(block) });
     // From the end, so that a split leaves what is before it in its place.
@@ -355,9 +361,9 @@
   }
 
   async function watch(number, id) {
-    const [pause, times] = POLLS;
-    for (let round = 0; round < times; round += 1) {
+    for (let round = 0; round < POLLS; round += 1) {
       if (calls.get(number)?.id !== id || FINAL.has(calls.get(number).state)) return;
+      const pause = Math.min(POLL_MS, FIRST_POLL_MS * 2 ** round);
       await new Promise((done) => setTimeout(done, pause));
       const answer = await tell({ type: "state", id });
       if (answer) update(number, { id, ...answer });

@@ -186,16 +186,29 @@ async function originate(id, record) {
     // Without an extension the service takes the key's own.
     body: JSON.stringify({ number: record.number, exten: exten || undefined }),
   };
+  const until = Date.now() + LIMIT_MS;
   let answer;
+  let body;
   try {
-    answer = await send(`${url}/v1/originate`, key, request).catch(() =>
-      // Asked again with the same idempotency key, it is the same call.
-      send(`${url}/v1/originate`, key, request),
-    );
+    for (;;) {
+      answer = await send(`${url}/v1/originate`, key, request).catch(() =>
+        // Asked again with the same idempotency key, it is the same call.
+        send(`${url}/v1/originate`, key, request),
+      );
+      body = await bodyOf(answer);
+      // What was asked before is still being placed: how it ends is said to who asks once more.
+      if (answer.status !== 409 || body.reason || Date.now() > until) break;
+      await pauseOf(answer);
+    }
   } catch {
     return put(id, { ...record, state: "unknown", reason: "no_answer" });
   }
-  return put(id, { ...record, ...stateOf(answer.status, await bodyOf(answer)) });
+  return put(id, { ...record, ...stateOf(answer.status, body) });
+}
+
+function pauseOf(answer) {
+  const said = Number(answer.headers.get("retry-after") ?? 1);
+  return new Promise((done) => setTimeout(done, Math.min(5, Math.max(0.2, said || 0)) * 1000));
 }
 
 async function refresh(id, record) {
@@ -237,6 +250,10 @@ function stateOf(status, body) {
     return { ...id, ...said, state: text("status") || "unknown", dialled: text("number") };
   }
   if (status === 401) return { ...said, state: "refused", reason: "key" };
+  // The phone may ring: a gateway gave up waiting, or the call is being placed still.
+  if (!said.reason && (status >= 500 || status === 409)) {
+    return { ...said, state: "unknown", reason: "no_answer" };
+  }
   const refused = status < 500 && said.reason && !FAILURES.has(said.reason);
   return { ...said, state: refused ? "refused" : "failed" };
 }
