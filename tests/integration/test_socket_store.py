@@ -100,20 +100,21 @@ def test_a_connection_is_found_by_all_of_its_id(bench: Bench) -> None:
 
 def test_what_is_noted_of_a_connection_stays_apart(bench: Bench) -> None:
     bench.store.save(SOCKET)
-    bench.store.note_ping(SOCKET.id)
-    bench.store.note_ping(SOCKET.id)
+    bench.store.note_ping(SOCKET.id, at_ms=NOW_MS + 3)
+    bench.store.note_ping(SOCKET.id, at_ms=NOW_MS + 5)
     bench.store.note_filtered(SOCKET.id)
-    assert bench.store.get(SOCKET.id) == SOCKET._replace(filtered=True, unanswered=2)
+    pinged = SOCKET._replace(filtered=True, pinged_ms=NOW_MS + 5)
+    assert bench.store.get(SOCKET.id) == pinged._replace(unanswered=2)
 
     bench.store.note_pong(SOCKET.id, at_ms=NOW_MS + 7)
-    assert bench.store.get(SOCKET.id) == SOCKET._replace(filtered=True, alive_ms=NOW_MS + 7)
+    assert bench.store.get(SOCKET.id) == pinged._replace(alive_ms=NOW_MS + 7)
 
 
 def test_nothing_is_noted_of_a_connection_that_is_gone(bench: Bench) -> None:
     bench.store.save(SOCKET)
     bench.store.remove(SOCKET.id)
     bench.store.remove(SOCKET.id)
-    bench.store.note_ping(SOCKET.id)
+    bench.store.note_ping(SOCKET.id, at_ms=NOW_MS)
     bench.store.note_pong(SOCKET.id, at_ms=NOW_MS)
     bench.store.note_filtered(SOCKET.id)
 

@@ -195,6 +195,7 @@ class FakeGateway:
         self.posts: list[tuple[str, str]] = []
         self.on_post: Callable[[str, str], object] = lambda _socket, _frame: None
         self.on_deliver: Callable[[str, str], object] = lambda _socket, _frame: True
+        self.on_disconnect: Callable[[str], object] = lambda _socket: None
         self.keeps_context = True
         self._said: dict[str, dict[str, str]] = {}
         self._count = 0
@@ -309,6 +310,7 @@ class FakeGateway:
 
     def disconnect(self, socket_id: str, *, timeout_s: float) -> None:
         assert timeout_s > 0
+        self.on_disconnect(socket_id)
         self.closed.append(socket_id)
         if socket_id in self.open:
             self.drop(socket_id, 1001)

@@ -10,7 +10,7 @@ import pytest
 
 from centralino.domain.ari_events import WANTED
 from centralino.domain.dial_options import Budget
-from centralino.domain.errors import UnavailableError
+from centralino.domain.errors import ThrottledError, UnavailableError
 from centralino.domain.keys import ApiKey, hash_key, new_key
 from centralino.entry.authorize_pbx import authorize_pbx
 from centralino.entry.link_pbx import link_pbx
@@ -643,6 +643,56 @@ def test_a_revoked_key_ends_the_connections_that_it_opened(
     assert gateway.ping() == {"alive": 1, "removed": 1, "failed": 0}
     assert gateway.closed == [revoked]
     assert [socket.id for socket in gateway.sockets("acme").all()] == [kept]
+
+
+@pytest.mark.parametrize("why", ["the key was revoked", "it answers no pings"])
+def test_a_connection_that_could_not_be_closed_is_closed_by_the_next_ping(
+    gateway: FakeGateway, fake_time: FakeTime, key: str, why: str
+) -> None:
+    socket_id = gateway.connect(FakeAsterisk(), key)
+    if why == "the key was revoked":
+        gateway.stores.tenants("acme").remove_key(hash_key(key))
+    else:
+        gateway.on_deliver = lambda _socket, _text: False
+        for _ in range(2):
+            fake_time.pause(300)
+            gateway.ping()
+    failing = [ThrottledError("throttled"), UnavailableError("server")]
+
+    def fail(_socket_id: str) -> None:
+        if failing:
+            raise failing.pop()
+
+    gateway.on_disconnect = fail
+    rounds = []
+    for _ in range(3):
+        fake_time.pause(300)
+        rounds.append((gateway.ping()["failed"], socket_id in gateway.open))
+
+    assert rounds == [(1, True), (1, True), (0, False)]
+    assert gateway.sockets("acme").all() == ()
+
+
+def test_connections_that_take_their_time_cost_nobody_a_turn_twice(
+    gateway: FakeGateway, fake_time: FakeTime, key: str
+) -> None:
+    dead = {gateway.connect(FakeAsterisk(), key, f"dead-{number}") for number in range(40)}
+    living = FakeAsterisk()
+    other = gateway.stores.create_tenant("globex")["link"]
+    there = {gateway.connect(living, other, f"site-{number}") for number in range(15)}
+
+    def wait(socket_id: str, _frame: str) -> None:
+        if socket_id in dead:
+            fake_time.pause(2)
+            raise UnavailableError("timeout")
+
+    gateway.on_post = wait
+    gateway.posts.clear()
+    for _ in range(2):
+        fake_time.pause(300)
+        gateway.ping()
+
+    assert {socket_id for socket_id, _ in gateway.posts} == there
 
 
 def test_without_a_websocket_api_there_is_nothing_to_ping(gateway: FakeGateway) -> None:

@@ -358,6 +358,24 @@ def test_another_pbx_of_the_same_name_never_gets_what_the_first_one_may_have_don
     assert (pbx.rung, copied.rung) == ([CALL], [])
 
 
+def test_what_was_sent_before_the_pbx_restarted_is_unknown_and_no_other_pbx_rings(
+    gateway: FakeGateway, fake_time: FakeTime, key: str
+) -> None:
+    pbx, other = FakeAsterisk(x21="online"), FakeAsterisk(x21="online")
+    gateway.connect(other, key, "rome")
+    fake_time.pause(60)
+    gateway.connect(pbx, key, "milan")
+
+    def restart(_socket_id: str) -> None:
+        pbx.booted = False
+        pbx.channels.clear()
+
+    lose_first(gateway, '"channels"', restart)
+
+    assert failure(gateway)[0] == "unknown"
+    assert (pbx.rung, other.rung) == ([CALL], [])
+
+
 def test_an_answer_without_a_status_leaves_it_unknown_and_no_other_pbx_rings(
     gateway: FakeGateway, fake_time: FakeTime, key: str
 ) -> None:

@@ -5,7 +5,8 @@ What can go wrong between us and a PBX, and what is done about it:
 - The connection is gone (410): it is forgotten, and the PBX's next one is used. If there is none,
   the PBX is waited for: it comes back by itself within its `reconnect_interval`. One that was
   opened a moment ago may not be open yet, which looks the same: it is tried again.
-- The PBX is still starting (503): it has done nothing and is asked again.
+- The PBX is still starting (503): it has done nothing and is asked again, unless the request was
+  sent before without an answer: it may have been done by then, and nobody knows.
 - No answer comes, or the connection goes while one is awaited: nobody knows whether the PBX has
   done it. The same request is sent again, to the same PBX, and only for `RESEND_S` after the first
   time: a PBX tells a repetition by the channel's id, but not once that channel is over. Two PBXs
@@ -157,7 +158,12 @@ class _Question:
         while True:
             request_id = os.urandom(9).hex()
             heard = self._ask(request_id)
-            if not is_starting(heard.answer) or self._left() < _STARTING_S:
+            if not is_starting(heard.answer):
+                return heard
+            if heard.again:
+                # This time it did nothing; what became of the first time nobody knows.
+                raise NoAnswerError("no_answer")
+            if self._left() < _STARTING_S:
                 return heard
             self._clock.pause(_STARTING_S)
             self._sent = 0

@@ -37,6 +37,7 @@ class Socket(NamedTuple):
         filtered: whether the PBX was told which events we want.
         alive_ms: when the PBX last answered a ping, milliseconds since 1970; 0 for not yet.
         unanswered: pings since then.
+        pinged_ms: when it was pinged last, milliseconds since 1970; 0 for not yet.
     """
 
     tenant: str
@@ -49,6 +50,7 @@ class Socket(NamedTuple):
     filtered: bool = False
     alive_ms: int = 0
     unanswered: int = 0
+    pinged_ms: int = 0
 
 
 class SocketStore(Protocol):
@@ -73,7 +75,7 @@ class SocketStore(Protocol):
     def note_filtered(self, socket_id: str) -> None:
         """Note that the PBX knows which events we want; nothing happens if it isn't there."""
 
-    def note_ping(self, socket_id: str) -> None:
+    def note_ping(self, socket_id: str, *, at_ms: int) -> None:
         """Count a ping that is sent now; nothing happens if it isn't there."""
 
     def note_pong(self, socket_id: str, *, at_ms: int) -> None:

@@ -63,6 +63,7 @@ class DynamoSocketStore(OneTenant):
             "filtered": {"N": str(int(socket.filtered))},
             "alive": {"N": str(socket.alive_ms)},
             "missed": {"N": str(socket.unanswered)},
+            "pinged": {"N": str(socket.pinged_ms)},
             "expires_at": {"N": str(socket.at_ms // 1000 + SOCKET_S)},
             "lpk": {"S": socket_list_key(socket.id)},
             "lsk": {"S": socket.id},
@@ -93,9 +94,10 @@ class DynamoSocketStore(OneTenant):
         """Note that the PBX knows which events we want; see the port."""
         self._update(socket_id, "SET filtered = :one", {":one": {"N": "1"}})
 
-    def note_ping(self, socket_id: str) -> None:
+    def note_ping(self, socket_id: str, *, at_ms: int) -> None:
         """Count a ping that is sent now; see the port."""
-        self._update(socket_id, "ADD missed :one", {":one": {"N": "1"}})
+        values = {":at": {"N": str(at_ms)}, ":one": {"N": "1"}}
+        self._update(socket_id, "SET pinged = :at ADD missed :one", values)
 
     def note_pong(self, socket_id: str, *, at_ms: int) -> None:
         """Note that a ping was answered; see the port."""
@@ -260,6 +262,8 @@ def read_socket(item: Item) -> Socket:
         filtered=item["filtered"]["N"] == "1",
         alive_ms=int(item["alive"]["N"]),
         unanswered=int(item["missed"]["N"]),
+        # What an older version kept doesn't say.
+        pinged_ms=int(item.get("pinged", {"N": "0"})["N"]),
     )
 
 
