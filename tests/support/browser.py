@@ -128,7 +128,8 @@ class Server:
         raise NotImplementedError
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        # It is told to stop after each test: it looks for that more often than twice a second.
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
