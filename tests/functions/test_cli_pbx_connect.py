@@ -275,6 +275,20 @@ def test_the_status_shows_the_connections_that_pbxs_opened_to_us(line: CommandLi
     assert "Asterisk PBX 22.10.1" in shown
 
 
+def test_the_status_warns_of_two_pbxs_that_connect_by_one_user_name(line: CommandLine) -> None:
+    now_ms = int(line.office.clock.now * 1000)
+    store = DynamoSocketStore(line.office.dynamo, "centralino", "acme", now=line.office.clock)
+    first = Socket("acme", "abc=", "milan", now_ms - 60_000, "192.0.2.7")
+    store.save(first)
+    store.save(Socket("acme", "abd=", "milan", now_ms - 30_000, "192.0.2.7"))
+    told = line.done("pbx", "status", "--json")
+    assert (told.json["clashes"], told.err) == ([], "")
+    store.save(first._replace(alive_ms=now_ms))
+    told = line.done("pbx", "status", "--json")
+    assert told.json["clashes"] == ["milan"]
+    assert "milan: two PBXs connect by this user name" in told.err
+
+
 def test_a_tenant_without_a_pbx_is_told_how_to_connect_one(line: CommandLine) -> None:
     told = line.done("pbx", "status")
     assert told.out == ""

@@ -85,6 +85,16 @@ def state_of(gateway: FakeGateway, call_id: str = CALL) -> tuple[str, str]:
     return call.state, call.reason
 
 
+def crowd(gateway: FakeGateway, pbx: FakeAsterisk, count: int) -> set[str]:
+    """Open connections, of as many tenants as it takes; return their ids."""
+    opened: set[str] = set()
+    while len(opened) < count:
+        if len(opened) % 10 == 0:
+            link = gateway.stores.create_tenant(f"crowd-{len(opened)}")["link"]
+        opened.add(gateway.connect(pbx, link, f"site-{len(opened)}"))
+    return opened
+
+
 # --- who may connect -----------------------------------------------------------------------------
 
 
@@ -212,6 +222,33 @@ def test_a_connection_that_cannot_be_kept_is_refused_so_that_the_pbx_tries_again
     gateway.memory.down = {"PutItem"}
 
     assert gateway.connect(FakeAsterisk(), key) == "503"
+
+
+def test_a_tenant_has_twenty_connections_and_one_more_is_refused_and_logged(
+    gateway: FakeGateway, key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = [gateway.connect(FakeAsterisk(), key, f"site-{number}") for number in range(20)]
+    lines(capsys)
+
+    assert gateway.connect(FakeAsterisk(), key, "one-more") == "429"
+    [line] = lines(capsys, "connect")
+    assert (line["outcome"], line["tenant"], line["site"]) == ("too_many", "acme", "one-more")
+    assert {socket.id for socket in gateway.sockets("acme").all()} == set(opened)
+    other = gateway.stores.create_tenant("globex")["link"]
+    assert gateway.connect(FakeAsterisk(), other, "one-more") in gateway.open
+    gateway.drop(opened[0])
+    assert gateway.connect(FakeAsterisk(), key, "one-more") in gateway.open
+
+
+def test_connections_that_leave_a_ping_unanswered_keep_nobody_out(
+    gateway: FakeGateway, fake_time: FakeTime, key: str
+) -> None:
+    dead = {gateway.connect(FakeAsterisk(), key) for _ in range(20)}
+    gateway.on_deliver = lambda socket_id, _text: socket_id not in dead
+    fake_time.pause(300)
+    gateway.ping()
+
+    assert gateway.connect(FakeAsterisk(), key) in gateway.open
 
 
 def test_a_connection_that_nobody_vouches_for_is_refused(gateway: FakeGateway) -> None:
@@ -618,16 +655,38 @@ def test_one_tenants_failure_does_not_keep_the_others_from_being_pinged(
     assert other.asked[-1] == "GET asterisk/ping"
 
 
-def test_hundreds_of_connections_are_all_pinged(
-    gateway: FakeGateway, fake_time: FakeTime, key: str
-) -> None:
+def test_hundreds_of_connections_are_all_pinged(gateway: FakeGateway, fake_time: FakeTime) -> None:
     pbx = FakeAsterisk()
-    for number in range(230):
-        gateway.connect(pbx, key, f"site-{number}")
+    crowd(gateway, pbx, 230)
     fake_time.pause(300)
 
     assert gateway.ping() == {"alive": 230, "removed": 0, "failed": 0}
     assert pbx.asked.count("GET asterisk/ping") == 230
+
+
+def test_two_pbxs_of_one_user_name_are_named_in_the_log_and_a_reconnect_is_not(
+    gateway: FakeGateway, fake_time: FakeTime, key: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pbx = FakeAsterisk()
+    first = gateway.connect(pbx, key)
+    fake_time.pause(300)
+    gateway.ping()
+    gateway.drop(first, told=False)
+    fake_time.pause(20)
+    second = gateway.connect(pbx, key)
+    for _ in range(2):
+        fake_time.pause(300)
+        gateway.ping()
+    assert [line for line in lines(capsys, "ping") if "outcome" in line] == []
+
+    third = gateway.connect(FakeAsterisk(), key)
+    for _ in range(2):
+        fake_time.pause(300)
+        gateway.ping()
+    [line] = [line for line in lines(capsys, "ping") if "outcome" in line]
+    assert (line["outcome"], line["tenant"], line["site"]) == ("clash", "acme", "milan")
+    assert line["socket"] == third
+    assert {second, third} == set(gateway.open)
 
 
 def test_a_revoked_key_ends_the_connections_that_it_opened(
@@ -676,10 +735,8 @@ def test_a_connection_that_could_not_be_closed_is_closed_by_the_next_ping(
 def test_connections_that_take_their_time_cost_nobody_a_turn_twice(
     gateway: FakeGateway, fake_time: FakeTime, key: str
 ) -> None:
-    dead = {gateway.connect(FakeAsterisk(), key, f"dead-{number}") for number in range(40)}
-    living = FakeAsterisk()
-    other = gateway.stores.create_tenant("globex")["link"]
-    there = {gateway.connect(living, other, f"site-{number}") for number in range(15)}
+    dead = crowd(gateway, FakeAsterisk(), 40)
+    there = {gateway.connect(FakeAsterisk(), key, f"site-{number}") for number in range(15)}
 
     def wait(socket_id: str, _frame: str) -> None:
         if socket_id in dead:

@@ -17,6 +17,7 @@ from centralino.adapters.store.sender import Sender
 from centralino.adapters.store.sockets import DynamoSocketStore
 from centralino.application.connect_pbx import CHECK_S, connect_pbx
 from centralino.application.disconnect_pbx import disconnect_pbx
+from centralino.application.keep_socket import find_clashes
 from centralino.domain.errors import CentralinoError, NotFoundError
 from centralino.domain.originate import FailedCallError
 from centralino.ports.lines import StoredLine, secrets_of
@@ -206,9 +207,13 @@ def status(
     used = office.dialling.options().pbx
     lines = [_try(office, line, used=line.provider == used) for line in office.lines.list()]
     sockets = DynamoSocketStore(office.client, office.table, office.tenant, now=office.desk.now)
-    opened = [_opened(socket) for socket in sockets.all()]
+    connections = sockets.all()
+    opened = [_opened(socket) for socket in connections]
+    clashes = sorted(socket.site for socket in find_clashes(connections))
+    for site in clashes:
+        say(f"{site}: two PBXs connect by this user name; give each its own")
     if as_json:
-        print_json({"pbxs": lines, "connections": opened})
+        print_json({"pbxs": lines, "connections": opened, "clashes": clashes})
         return
     if lines:
         rows = [

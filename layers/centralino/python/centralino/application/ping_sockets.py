@@ -7,6 +7,7 @@ count a WebSocket's own pings. Its answer comes as any other message does.
 from __future__ import annotations
 
 from centralino.application.ask_socket import is_opening
+from centralino.application.keep_socket import find_clashes
 from centralino.domain.ari import AriRequest, rest_frame
 from centralino.domain.errors import UnavailableError
 from centralino.domain.record import TYPE_CHECKING, NamedTuple
@@ -47,6 +48,7 @@ class Pinging(NamedTuple):
         gateway: sends.
         keys: returns the ids of a tenant's good keys of PBXs.
         have_filtered: called with each connection that is not filtered yet.
+        tell_clash: called with a connection of each site that two PBXs seem to connect as.
     """
 
     sockets: SocketList
@@ -54,6 +56,7 @@ class Pinging(NamedTuple):
     gateway: SocketGateway
     keys: Callable[[str], Collection[str]]
     have_filtered: Callable[[Socket], None]
+    tell_clash: Callable[[Socket], None]
 
 
 def ping_sockets(tools: Pinging, *, now_s: Callable[[], float], until_s: float) -> Pinged:
@@ -73,7 +76,10 @@ def ping_sockets(tools: Pinging, *, now_s: Callable[[], float], until_s: float) 
     """
     counts = {"alive": 0, "removed": 0, "failed": 0}
     keys: dict[str, Collection[str]] = {}
-    for socket in sorted(tools.sockets.all(), key=_pinged_at):
+    sockets = sorted(tools.sockets.all(), key=_pinged_at)
+    for socket in find_clashes(sockets):
+        tools.tell_clash(socket)
+    for socket in sockets:
         if now_s() >= until_s:
             counts["failed"] += 1
             continue

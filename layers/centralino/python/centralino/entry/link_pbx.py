@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from centralino.application.ask_socket import Clock
 from centralino.application.filter_events import app_names, filter_events, filter_task
+from centralino.application.keep_socket import TooManySocketsError, keep_socket
 from centralino.application.ping_sockets import Pinging, ping_sockets
 from centralino.application.take_frame import take_frame
 from centralino.domain.errors import CentralinoError, UnavailableError
@@ -91,7 +92,10 @@ def _connect(event: Mapping[str, Any], context: Mapping[str, Any], desk: Desk) -
         _log("connect", context, desk, outcome="stranger")
         return {"statusCode": 403}
     try:
-        desk.stores(socket.tenant).save(socket)
+        keep_socket(desk.stores(socket.tenant), socket)
+    except TooManySocketsError as error:
+        _log("connect", context, desk, outcome="too_many", reason=str(error), agent=socket.agent)
+        return {"statusCode": 429}
     except CentralinoError as error:
         _log("connect", context, desk, outcome="failed", reason=describe(error))
         return {"statusCode": 503}
@@ -180,6 +184,12 @@ def _have_filtered(socket: Socket, desk: Desk) -> None:
         emit(_line(desk, "filter", tenant=socket.tenant, site=socket.site, reason=describe(error)))
 
 
+def _tell_clash(socket: Socket, desk: Desk) -> None:
+    reason = "two PBXs connect by this user name: each needs its own"
+    whose = {"tenant": socket.tenant, "site": socket.site, "socket": socket.id}
+    emit(_line(desk, "ping", None, **whose, outcome="clash", reason=reason))
+
+
 def _filter(tenant: str, socket_id: str, desk: Desk) -> dict[str, Any]:
     gateway = desk.gateway()
     store = desk.stores(tenant)
@@ -206,6 +216,7 @@ def _ping(desk: Desk) -> dict[str, Any]:
         gateway,
         lambda tenant: {key.id for key in desk.keys(tenant) if key.role in ROLES},
         lambda socket: _have_filtered(socket, desk),
+        lambda socket: _tell_clash(socket, desk),
     )
     pinged = ping_sockets(tools, now_s=desk.now_s, until_s=desk.now_s() + PING_S)
     counts = {f"Sockets{name.capitalize()}": count for name, count in pinged._asdict().items()}

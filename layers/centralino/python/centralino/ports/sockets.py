@@ -52,6 +52,11 @@ class Socket(NamedTuple):
     unanswered: int = 0
     pinged_ms: int = 0
 
+    @property
+    def answers(self) -> bool:
+        """Whether it has left no ping unanswered."""
+        return not self.unanswered
+
 
 class SocketStore(Protocol):
     """One tenant's connections. Every method raises UnavailableError if there is no answer."""
