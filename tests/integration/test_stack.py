@@ -281,6 +281,7 @@ def test_keys_and_the_crms_secret_outlive_the_loss_of_the_store(tmp_path: Path) 
         "tenant": "demo",
         "keys": known,
         "webhook_secret": secret,
+        "pbx_token": "A" * 22,
     }
     (tmp_path / "demo.json").write_text(json.dumps(demo))
     with start(0, tmp_path) as stack:
