@@ -280,7 +280,7 @@ def test_the_status_warns_of_two_pbxs_that_connect_by_one_user_name(line: Comman
     store = DynamoSocketStore(line.office.dynamo, "centralino", "acme", now=line.office.clock)
     first = Socket("acme", "abc=", "milan", now_ms - 60_000, "192.0.2.7")
     store.save(first)
-    store.save(Socket("acme", "abd=", "milan", now_ms - 30_000, "192.0.2.7"))
+    store.save(Socket("acme", "xyz=", "milan", now_ms - 30_000, "192.0.2.7"))
     told = line.done("pbx", "status", "--json")
     assert (told.json["clashes"], told.err) == ([], "")
     store.save(first._replace(alive_ms=now_ms))
