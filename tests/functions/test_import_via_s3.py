@@ -517,6 +517,10 @@ def test_a_file_of_200_000_rows_is_never_in_memory_as_a_whole(tmp_path: Path) ->
     with file.open("w") as text:
         text.write(HEADER + "\n")
         text.writelines(f"{person(record)}\n" for record in range(200_000))
+    # What the first import loads for all that follow is no part of the file.
+    first = tmp_path / "first.csv"
+    first.write_text(f"{HEADER}\n{person(0)}\n")
+    assert Yard(tmp_path).run(first, "--no-wait").code == 0
     tracemalloc.start()
     told = yard.run(file, "--no-wait")
     _, peak = tracemalloc.get_traced_memory()

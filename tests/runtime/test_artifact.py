@@ -188,7 +188,7 @@ def test_the_call_path_brings_python_alone_and_no_tests_or_metadata_of_packages(
     lookup_artifact: Artifact,
 ) -> None:
     for path in _files(lookup_artifact):
-        assert path.suffix in {".py", ".pyc", ".pem"}, path
+        assert path.suffix in {".py", ".pyc", ".pem", ".html"}, path
         assert not {"tests", "bin"} & set(path.parts[len(lookup_artifact.task.parent.parts) :])
         assert ".dist-info" not in str(path)
 
