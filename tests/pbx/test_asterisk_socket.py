@@ -325,8 +325,10 @@ def test_a_hundred_calls_at_once_ring_a_hundred_phones_once(line: Line) -> None:
     rung = [line.office.ring() for _ in wanted]
     assert sorted(one.agent.number for one in rung) == [one.number for one in wanted]
     assert sorted(one.customer.called for one in rung) == [one.dial for one in wanted]
-    wait_for(lambda: dialled(line).total() >= MANY)
-    assert dialled(line) == Counter(one.call_id for one in wanted)
+    asked_for = Counter(one.call_id for one in wanted)
+    wait_for(lambda: len(dialled(line) & asked_for) == MANY)
+    # An event of a call before these may come late.
+    assert {name: n for name, n in dialled(line).items() if name in asked_for} == asked_for
     assert nobody_rings(line)
 
 
