@@ -3,8 +3,9 @@
 UV_VERSION := 0.13.9
 PORT ?= 8080
 LOCAL_DIR ?= .local
-# Tests that share something expensive stay on one worker (`xdist_group`).
-PYTEST_ARGS ?= --numprocesses=auto --dist=loadgroup
+# Tests that share something expensive stay on one worker (`xdist_group`). Many wait for a process of
+# their own more than they compute, so there is one more worker than there are processors.
+PYTEST_ARGS ?= --numprocesses=$(shell expr `getconf _NPROCESSORS_ONLN` + 1) --dist=loadgroup
 
 UV := .uv/bin/uv
 UV_READY := .uv/.ready-$(UV_VERSION)
