@@ -93,7 +93,7 @@ def test_the_tenants_export_holds_settings_keys_and_each_contact_once(
         if not cursor:
             break
     kinds = [record["type"] for record in records]
-    assert (kinds.count("settings"), kinds.count("key")) == (1, 5)
+    assert (kinds.count("settings"), kinds.count("key")) == (1, 6)
     ids = sorted(record["id"] for record in records if record["type"] == "contact")
     assert ids == [f"crm:{place}" for place in range(1, 9)]
 

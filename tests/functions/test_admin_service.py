@@ -91,7 +91,7 @@ def test_whoami_tells_every_key_its_tenant_role_country_and_counts(desk: Desk) -
         assert told["counts"] == {
             "contacts": 1,
             "contacts_at_least": False,
-            "keys": 5,
+            "keys": 6,
             "extens": 1,
             "trunks": 0,
             "dids": 0,

@@ -284,7 +284,7 @@ def test_a_tenants_export_holds_everything_but_what_is_stored_of_secrets(
             break
     text = json.dumps(records)
     kinds = [record["type"] for record in json.loads(text)]
-    assert kinds == ["settings"] + ["key"] * 5 + ["contact"] * 23
+    assert kinds == ["settings"] + ["key"] * 6 + ["contact"] * 23
     assert {record["id"] for record in records if record["type"] == "contact"} == {
         f"api:{n}" for n in range(23)
     }
