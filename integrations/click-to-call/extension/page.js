@@ -18,6 +18,8 @@
     "script,style,noscript,template,head,textarea,input,select,option,datalist,code,kbd,samp,var,sup,sub",
     "svg,math,canvas,object,embed,iframe,audio,video,time,output",
     "[contenteditable]:not([contenteditable='false' i]),[role='textbox'],[role='searchbox']",
+    // Our own page has a button, and says of the call what there is to say.
+    "[data-centralino='own']",
     "[role='combobox']",
     HOST,
   ].join(",");
