@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,17 @@ import httpx
 import pytest
 
 from centralino.adapters.aws import Client
+from centralino.adapters.pbx.asterisk_ws import Originate
+from centralino.adapters.sockets import GatewaySockets
 from centralino.adapters.store.dialling import DynamoDialStore
 from centralino.adapters.store.lines import DynamoLineStore
 from centralino.adapters.store.sockets import DynamoSocketStore
 from centralino.domain.agent import Agent
 from centralino.domain.dial_options import Budget, DialOptions
+from centralino.domain.originate import Order
 from centralino.domain.settings import Line, Settings
+from centralino.ports.originate import Means, PbxLink
+from centralino.ports.sockets import Sockets
 from tests.support.asterisk import Link
 from tests.support.cutting_proxy import Cut, CuttingProxy
 from tests.support.dialling_office import CALLER_ID, EXTEN, DiallingOffice, wait_for
@@ -28,6 +34,7 @@ from tests.support.memory_store import Stores
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from centralino.domain.originate import Placed
     from local_stack import Stack
 
 pytestmark = pytest.mark.asterisk
@@ -39,6 +46,8 @@ NO_LIMITS = Budget(agent_minute=0, agent_hour=0, agent_day=0)
 # On a busy machine the functions start slowly; a PBX is given 8 s all the same.
 LIMIT_S = 60.0
 AT_ONCE = 3
+MANY = 100
+MANAGEMENT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 LINK = "centralino-link_pbx:live"
 # How long a PBX is told which events are wanted before that is left to the ping.
 FILTER_S = 30.0
@@ -203,6 +212,38 @@ def rung_by(desk: Desk) -> Counter[str]:
     """Count how often each number was called since this was asked first."""
     _rung.update(ring.called for ring in desk.office.customer.rings())
     return _rung
+
+
+def test_a_hundred_calls_at_once_through_the_stacks_connection_ring_once_each(
+    desk: Desk, local_stack: Stack
+) -> None:
+    # Placed from here, for a hundred processes of the function are too many for one machine; the
+    # connection, its gateway and the function that takes the answers are the stack's.
+    numbers = [f"0244557{n:03}" for n in range(MANY)]
+    orders = [
+        Order(secrets.token_hex(11), EXTEN, f"+39{number}", number, caller_id=CALLER_ID)
+        for number in numbers
+    ]
+    env = local_stack.emulator.env()
+
+    def place(order: Order) -> Placed:
+        with (
+            closing(Client("dynamodb", env=env)) as client,
+            closing(GatewaySockets(f"{desk.url}/ari", env=env | {MANAGEMENT: desk.url})) as gateway,
+        ):
+            store = DynamoSocketStore(client, local_stack.table, TENANT)
+            means = Means(None, sockets=Sockets(store, gateway))  # type: ignore[arg-type]
+            link = PbxLink(TENANT, "asterisk_ws", {}, {})
+            return Originate(link, means).originate(order, timeout_s=LIMIT_S)
+
+    rung_by(desk)
+    with ThreadPoolExecutor(MANY) as threads:
+        placed = list(threads.map(place, orders))
+    assert [one.provider_id for one in placed] == [one.call_id for one in orders]
+    wait_for(lambda: rung_by(desk).keys() >= set(numbers))
+    eventually(lambda: desk.ask("0244556684")["status"] == "placed")
+    wait_for(lambda: "0244556684" in rung_by(desk))
+    assert {number: rung_by(desk)[number] for number in numbers} == dict.fromkeys(numbers, 1)
 
 
 def test_the_frames_of_a_call_are_stored(desk: Desk) -> None:
