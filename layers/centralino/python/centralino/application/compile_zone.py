@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
@@ -30,22 +30,7 @@ def compile_zone(name: str, *, now_s: float, field: str = "time_zone") -> list[l
     """
     if name not in _names():
         raise PayloadError(field, "a time zone of the IANA database, as Europe/Rome")
-    zone = ZoneInfo(name)
-    today = int(now_s) // DAY_S
-    at = max(today - DAYS_BACK, 0) * DAY_S
-    end = (today + DAYS_AHEAD) * DAY_S
-    offset = _offset(zone, at)
-    pairs = [[0, offset]]
-    while at < end:
-        following = at + DAY_S
-        if _offset(zone, following) != offset:
-            change = _change(zone, at, following)
-            offset = _offset(zone, change)
-            pairs.append([change, offset])
-            # There may be another one before the day is over.
-            following = change
-        at = following
-    return pairs
+    return [[*pair] for pair in _pairs(name, int(now_s) // DAY_S)]
 
 
 def time_zone_of(country: str, *, now_s: float) -> str:
@@ -60,6 +45,27 @@ def time_zone_of(country: str, *, now_s: float) -> str:
         return ""
     pairs = compile_zone(first, now_s=now_s)
     return first if all(compile_zone(other, now_s=now_s) == pairs for other in others) else ""
+
+
+# Routing that is saved once has its zone asked for several times: 7,700 days each.
+@lru_cache(maxsize=64)
+def _pairs(name: str, today: int) -> tuple[tuple[int, int], ...]:
+    """Return the instants at which a zone's offset changes, each with the new one."""
+    zone = ZoneInfo(name)
+    at = max(today - DAYS_BACK, 0) * DAY_S
+    end = (today + DAYS_AHEAD) * DAY_S
+    offset = _offset(zone, at)
+    pairs = [(0, offset)]
+    while at < end:
+        following = at + DAY_S
+        if _offset(zone, following) != offset:
+            change = _change(zone, at, following)
+            offset = _offset(zone, change)
+            pairs.append((change, offset))
+            # There may be another one before the day is over.
+            following = change
+        at = following
+    return tuple(pairs)
 
 
 def _offset(zone: ZoneInfo, at: int) -> int:
