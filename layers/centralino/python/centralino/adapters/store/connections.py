@@ -106,12 +106,7 @@ class DynamoConnectionStore(OneTenant):
                 f"{update['UpdateExpression']} REMOVE #state, state_version"
             )
             update["ExpressionAttributeNames"] = {"#type": "type", "#state": "state"}
-        check = {
-            "TableName": self._table,
-            "Key": tenant_key(self.tenant),
-            "ConditionExpression": "attribute_exists(doc)",
-        }
-        if not self._write([{"ConditionCheck": check}, {"Update": update}]):
+        if not self._write([self._while_there(), {"Update": update}]):
             raise NotFoundError(f"there is no tenant {self.tenant}")
 
     def remove(self, provider: str) -> bool:

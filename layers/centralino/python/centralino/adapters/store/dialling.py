@@ -34,7 +34,7 @@ from centralino.adapters.store.one_tenant import (
     OneTenant,
 )
 from centralino.adapters.store.route_items import list_key
-from centralino.adapters.store.table import LIST_INDEX, SCHEMA, SHARDS, tenant_key
+from centralino.adapters.store.table import LIST_INDEX, SCHEMA, SHARDS
 from centralino.domain.errors import (
     NotFoundError,
     PayloadError,
@@ -114,15 +114,6 @@ class DynamoDialStore(OneTenant):
         if refused and refused[0] == CONDITION_FAILED:
             raise NotFoundError(f"there is no tenant {self.tenant}")
         return None if refused else saved
-
-    def _while_there(self) -> dict[str, Any]:
-        """Return the check that the tenant was not erased meanwhile."""
-        check = {
-            "TableName": self._table,
-            "Key": tenant_key(self.tenant),
-            "ConditionExpression": "attribute_exists(doc)",
-        }
-        return {"ConditionCheck": check}
 
     # --- whom not to call ------------------------------------------------------------------------
 

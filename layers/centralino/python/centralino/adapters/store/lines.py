@@ -52,13 +52,8 @@ class DynamoLineStore(OneTenant):
             "sv": {"N": SCHEMA},
             "doc": {"S": dump(doc)},
         }
-        check = {
-            "TableName": self._table,
-            "Key": tenant_key(self.tenant),
-            "ConditionExpression": "attribute_exists(doc)",
-        }
         put = {"TableName": self._table, "Item": item}
-        if self._transact([{"ConditionCheck": check}, {"Put": put}]):
+        if self._transact([self._while_there(), {"Put": put}]):
             raise NotFoundError(f"there is no tenant {self.tenant}")
 
     def remove(self, provider: str) -> bool:

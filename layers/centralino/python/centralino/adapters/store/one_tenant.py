@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from centralino.adapters.aws import AwsError
-from centralino.adapters.store.table import LIST_INDEX
+from centralino.adapters.store.table import LIST_INDEX, tenant_key
 from centralino.domain.errors import PayloadError, ThrottledError
 from centralino.domain.record import TYPE_CHECKING
 from centralino.domain.settings import TENANT_PATTERN
@@ -59,6 +59,15 @@ class OneTenant:
         self._table = table
         self._now = now
         self._pause = pause
+
+    def _while_there(self) -> dict[str, Any]:
+        """Return the check that the tenant was not erased meanwhile."""
+        check = {
+            "TableName": self._table,
+            "Key": tenant_key(self.tenant),
+            "ConditionExpression": "attribute_exists(doc)",
+        }
+        return {"ConditionCheck": check}
 
     def _transact(
         self, actions: Sequence[Mapping[str, Any]], timeout_s: float = TIMEOUT_S
