@@ -59,6 +59,10 @@ class CountedClient:
         self.requests.append(operation)
         return self._client.call(operation, payload, timeout_s=timeout_s)
 
+    def call_text(self, operation: str, text: str, *, timeout_s: float) -> dict[str, Any]:
+        self.requests.append(operation)
+        return self._client.call_text(operation, text, timeout_s=timeout_s)
+
 
 class Bench:
     """Stores under test, and a look behind them."""

@@ -32,7 +32,7 @@ from tests.support.memory_dynamo import MemoryDynamo
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from centralino.adapters.store.sender import Sender
+    from centralino.adapters.store.sender import TextSender
 
 TABLE = "centralino"
 ORIGIN = "https://crm.acme.example"
@@ -114,7 +114,7 @@ class Desk:
     """
 
     def __init__(
-        self, cache_s: float = 0, *, client: Sender | None = None, table: str = TABLE
+        self, cache_s: float = 0, *, client: TextSender | None = None, table: str = TABLE
     ) -> None:
         self.clock = DeskClock()
         self.dynamo = BreakableDynamo(TABLE)

@@ -58,6 +58,9 @@ class MemoryDynamo:
         answer: dict[str, Any] = getattr(self, f"_{operation}")(sent)
         return answer
 
+    def call_text(self, operation: str, text: str, *, timeout_s: float) -> dict[str, Any]:
+        return self.call(operation, json.loads(text), timeout_s=timeout_s)
+
     def all_items(self) -> list[Item]:
         return [item for items in self.items.values() for item in items.values()]
 

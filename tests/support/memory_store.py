@@ -20,7 +20,7 @@ from centralino.domain.settings import Settings
 from tests.support.memory_dynamo import MemoryDynamo
 
 if TYPE_CHECKING:
-    from centralino.adapters.store.sender import Sender
+    from centralino.adapters.store.sender import TextSender
 
 NOW_S = 1_795_000_000.0
 
@@ -36,7 +36,7 @@ class Stores:
         calls: the call path's store.
     """
 
-    def __init__(self, client: Sender, table: str) -> None:
+    def __init__(self, client: TextSender, table: str) -> None:
         self.client = client
         self.table = table
         self.now_s = NOW_S

@@ -166,9 +166,10 @@ def test_a_holders_owner_and_tags_come_back_from_an_item_and_from_another_functi
 
 def test_a_card_that_is_older_than_owners_and_tags_is_still_read() -> None:
     old = made("a:1", name="Mario", updated_at_ms=5)
-    assert read_holder("a:1", json.dumps([*old[1:11]])) == old._replace(updated_at_ms=0)
-    assert read_holder("a:1", json.dumps([*old[1:12]])) == old
-    assert read_sent_card(["+39", 1, 0, [list(old[:12])]]).holders == (old,)
+    values = [*old._asdict().values()]
+    assert read_holder("a:1", json.dumps(values[1:11])) == old._replace(updated_at_ms=0)
+    assert read_holder("a:1", json.dumps(values[1:12])) == old
+    assert read_sent_card(["+39", 1, 0, [values[:12]]]).holders == (old,)
 
 
 def test_a_card_keeps_of_a_contact_the_tags_and_the_owner_that_it_has_room_for() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from centralino.domain.number import (
     MAX_KEYS,
+    Decision,
     decide,
     index_number,
     is_valid,
@@ -390,7 +391,7 @@ def test_what_the_cli_looked_like_is_told(cli: str, shape: str) -> None:
 class TestBlocks:
     """A switchboard owns a range of numbers."""
 
-    settings = SETTINGS._replace(block_lengths=(8, 9))
+    settings = SETTINGS._replace(block_lengths=(9, 8))
 
     def test_a_caller_from_the_block_is_found(self) -> None:
         assert keys("0244556677", settings=self.settings) == [MILAN, "+390244556*", "+39024455*"]
@@ -399,7 +400,7 @@ class TestBlocks:
 
     def test_the_exact_number_beats_the_block_and_the_longer_block_the_shorter(self) -> None:
         reading = read_cli(MILAN, ITALY, settings=self.settings)
-        assert decide(reading, set(keys(MILAN, settings=self.settings))) == (
+        assert decide(reading, set(keys(MILAN, settings=self.settings))) == Decision(
             MILAN,
             (),
             (("+390244556*", f"{MILAN} is more exact"), ("+39024455*", f"{MILAN} is more exact")),
@@ -412,7 +413,7 @@ class TestBlocks:
         assert decide(reading, found).ambiguous_keys == ("+393902445566", "+39024455*")
 
     def test_never_more_keys_than_one_read_takes(self) -> None:
-        many = SETTINGS._replace(block_lengths=tuple(range(1, 15)))
+        many = SETTINGS._replace(block_lengths=tuple(range(14, 0, -1)))
         found = keys("3902445566", settings=many)
         assert len(found) == MAX_KEYS
         assert found[:2] == ["+393902445566", "+3902445566"]

@@ -21,21 +21,15 @@ A request may reach the service more than once, so a write has to mean the same 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import socket
 import time
 
-try:
-    # Python's own and not OpenSSL's, which takes twice as long for texts as short as these while
-    # the processor's caches are cold, as they are after each wait for the network.
-    from _sha2 import sha256  # type: ignore[import-not-found]
-except ImportError:  # before Python 3.12
-    from hashlib import sha256
-
 from centralino.domain.errors import PayloadError, RejectedError, ThrottledError, UnavailableError
-from centralino.domain.record import TYPE_CHECKING, NamedTuple
+from centralino.domain.record import TYPE_CHECKING, NamedTuple, Record
 
 if TYPE_CHECKING:
     import ssl
@@ -112,7 +106,13 @@ _RECEIVE = 65_536
 _HEAD_LIMIT = 65_536
 # When sending took longer than this, in seconds, the time left to receive is worked out anew.
 _AT_ONCE_S = 0.001
+# A connection whose patience is shorter by no more than this, in seconds, keeps it: to set it is a
+# system call.
+_NEAR_S = 0.005
 _DAY_S = 86_400
+_LENGTH = "\r\ncontent-length:"
+_SHA256 = hashlib.sha256()  # a copy of one costs less than another one
+_TWO = tuple([f"{number:02}" for number in range(60)])  # as a time is written
 _AS_IS = (False, False, True)  # keys are not sorted and not left out, NaN is not refused
 # What `json.JSONEncoder(separators=(",", ":")).encode` makes anew for each text, and calls.
 _pieces = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
@@ -206,17 +206,17 @@ def find_endpoint(service: str, region: str, env: Mapping[str, str]) -> Endpoint
     return Endpoint(secure=True, host=f"{service}.{region}.{domain}", port=443)
 
 
-class _Form(NamedTuple):
+class _Form(Record):
     """What is the same in all requests of a kind on one day, but for the time between its parts.
 
     Attributes:
-        canonical: the beginning of what is signed.
+        canonical: a hash that knows the beginning of what is signed.
         signed: its end, but for the body's digest.
         head: the beginning of the request.
         authorization: the rest of its head, but for the signature and the length.
     """
 
-    canonical: str
+    canonical: _Hash
     signed: str
     head: str
     authorization: str
@@ -229,10 +229,10 @@ class _Mac:
     """
 
     def __init__(self, key: bytes) -> None:
-        block = sha256(key).digest() if len(key) > _BLOCK else key
+        block = hashlib.sha256(key).digest() if len(key) > _BLOCK else key
         padded = int.from_bytes(block.ljust(_BLOCK, b"\0"), "big")
-        self._inner = sha256((padded ^ _INNER).to_bytes(_BLOCK, "big"))
-        self._outer = sha256((padded ^ _OUTER).to_bytes(_BLOCK, "big"))
+        self._inner = hashlib.sha256((padded ^ _INNER).to_bytes(_BLOCK, "big"))
+        self._outer = hashlib.sha256((padded ^ _OUTER).to_bytes(_BLOCK, "big"))
 
     def of(self, text: bytes) -> _Hash:
         """Return the code of a text, as a hash whose digest it is."""
@@ -267,15 +267,18 @@ class Client:
         self.endpoint = find_endpoint(service, self.region, env)
         self._target, self._content_type = PROTOCOLS[service]
         self._service = service
+        self._method = "POST"
         self._host = self.endpoint.header
         self._env = env
         self._clock = clock
         self._socket: socket.socket | None = None
-        # the day since 1970, the key's id, the secret and the token that is signed with now
-        self._signer: tuple[int, str, str, str] = (-1, "", "", "")
+        # the key's id, the secret and the token that are signed with, and since when: the beginning
+        # of the day, in seconds since 1970
+        self._signer = ("", "", "")
+        self._midnight = 0
         self._day = self._scope = ""
         self._mac = _Mac(b"")
-        self._forms: dict[tuple[str, str, str], _Form] = {}
+        self._forms: dict[str, _Form] = {}
 
     def connect(self, timeout_s: float) -> None:
         """Open the connection ahead of the first call; whatever fails here, that call will tell.
@@ -298,11 +301,21 @@ class Client:
     def call(
         self, operation: str, payload: Mapping[str, Any], *, timeout_s: float
     ) -> dict[str, Any]:
-        """Send one request and return the answer; a failure that may pass is tried once more.
+        """Send one request and return the answer; see `call_text`.
 
         Args:
             operation: the API's name of it, as `BatchGetItem`.
             payload: its parameters in the API's own JSON.
+            timeout_s: the time for everything, in seconds.
+        """
+        return self.call_text(operation, "".join(_pieces(payload, 0)), timeout_s=timeout_s)
+
+    def call_text(self, operation: str, text: str, *, timeout_s: float) -> dict[str, Any]:
+        """Send one request and return the answer; a failure that may pass is tried once more.
+
+        Args:
+            operation: the API's name of it, as `BatchGetItem`.
+            text: its parameters, JSON.
             timeout_s: the time for everything, in seconds: both attempts and the pause between.
 
         Raises:
@@ -311,7 +324,7 @@ class Client:
             RejectedError: it refuses us; an operator has to act.
             AwsError: it refuses this request.
         """
-        body = "".join(_pieces(payload, 0)).encode()
+        body = text.encode()
         start = time.monotonic()
         try:
             return self._attempt(operation, body, start + timeout_s * FIRST_ATTEMPT)
@@ -326,7 +339,9 @@ class Client:
     def _attempt(self, operation: str, body: bytes, limit: float) -> dict[str, Any]:
         request = self._sign(operation, body)
         try:
-            return self._understand(*self._exchange(request, limit))
+            connection, data = self._send(request, limit)
+            status, answer = self._take(connection, data, limit)
+            return self._understand(status, answer)
         except (AwsError, UnavailableError):
             raise
         except BaseException as error:
@@ -361,46 +376,41 @@ class Client:
 
     def _sign(self, operation: str, body: bytes) -> bytes:
         """Return the whole HTTP request, signed."""
-        return self._signed("/", body, after=f"x-amz-target:{self._target}.{operation}\n")
-
-    def _signed(self, path: str, body: bytes, *, before: str = "", after: str = "") -> bytes:
-        """Return a signed POST.
-
-        Args:
-            path: as the signature has it: what is percent-encoded in the request is so once more.
-            body: what to send.
-            before: a line `name:value` that comes between the time and the session token, for they
-                are signed in the order of their names.
-            after: one that comes behind the token.
-        """
         env = self._env
         now = int(self._clock())
+        second = now - self._midnight
         signer = (
-            now // _DAY_S,
             env.get("AWS_ACCESS_KEY_ID", ""),
             env.get("AWS_SECRET_ACCESS_KEY", ""),
             env.get("AWS_SESSION_TOKEN", ""),
         )
-        if signer != self._signer:
-            self._renew(signer)
-        form = self._forms.get((path, before, after)) or self._form(path, before, after)
-        at = f"{self._day}T{now // 3600 % 24:02}{now // 60 % 60:02}{now % 60:02}Z"
-        canonical = f"{form.canonical}{at}{form.signed}{sha256(body).hexdigest()}"
-        digest = sha256(canonical.encode()).hexdigest()
-        signature = self._mac.of(f"AWS4-HMAC-SHA256\n{at}\n{self._scope}\n{digest}".encode())
-        head = f"{form.head}{at}{form.authorization}{signature.hexdigest()}"
-        return f"{head}\r\ncontent-length:{len(body)}\r\n\r\n".encode() + body
+        if signer != self._signer or not 0 <= second < _DAY_S:
+            self._renew(signer, now)
+            second = now - self._midnight
+        form = self._forms.get(operation)
+        if form is None:
+            form = self._forms[operation] = self._form(operation)
+        at = f"{self._day}T{_TWO[second // 3600]}{_TWO[second // 60 % 60]}{_TWO[second % 60]}Z"
+        digest = _SHA256.copy()
+        digest.update(body)
+        canonical = form.canonical.copy()
+        canonical.update(f"{at}{form.signed}{digest.hexdigest()}".encode())
+        text = f"AWS4-HMAC-SHA256\n{at}\n{self._scope}\n{canonical.hexdigest()}"
+        signature = self._mac.of(text.encode()).hexdigest()
+        head = f"{form.head}{at}{form.authorization}{signature}{_LENGTH}{len(body)}\r\n\r\n"
+        return head.encode() + body
 
-    def _renew(self, signer: tuple[int, str, str, str]) -> None:
+    def _renew(self, signer: tuple[str, str, str], now: int) -> None:
         """Derive the key of another day, or of other credentials.
 
         Raises:
             RejectedError: there are none.
         """
-        day, key_id, secret, _ = signer
+        key_id, secret, _ = signer
         if not key_id or not secret:
             raise RejectedError("credentials")
-        self._day = time.strftime("%Y%m%d", time.gmtime(day * _DAY_S))
+        self._midnight = now // _DAY_S * _DAY_S
+        self._day = time.strftime("%Y%m%d", time.gmtime(now))
         self._scope = f"{self._day}/{self.region}/{self._service}/aws4_request"
         mac = _Mac(f"AWS4{secret}".encode())
         for step in self._scope.split("/"):
@@ -409,9 +419,20 @@ class Client:
         self._forms.clear()
         self._signer = signer
 
-    def _form(self, path: str, before: str, after: str) -> _Form:
-        """Write down, and keep, what is the same in all requests of a kind on this day."""
-        _, key_id, _, token = self._signer
+    def _form(self, operation: str) -> _Form:
+        """Write down what is the same in all requests for an operation on this day."""
+        return self._written("/", after=f"x-amz-target:{self._target}.{operation}\n")
+
+    def _written(self, path: str, *, before: str = "", after: str = "") -> _Form:
+        """Write down a kind of requests.
+
+        Args:
+            path: as the signature has it: what is percent-encoded in the request is so once more.
+            before: a line `name:value` that comes between the time and the session token, for they
+                are signed in the order of their names.
+            after: one that comes behind the token.
+        """
+        key_id, _, token = self._signer
         line = name = ""
         if token:
             line = f"x-amz-security-token:{' '.join(token.split())}\n"
@@ -423,20 +444,16 @@ class Client:
         names = f"content-type;host;x-amz-date{name}"
         headers = f"content-type:{self._content_type}\nhost:{self._host}\nx-amz-date:"
         rest = f"\n{line}"
-        form = self._forms[path, before, after] = _Form(
-            canonical=f"POST\n{path}\n\n{headers}",
+        return _Form(
+            canonical=hashlib.sha256(f"{self._method}\n{path}\n\n{headers}".encode()),
             signed=f"{rest}\n{names}\n",
-            head=f"POST {path.replace('%25', '%')} HTTP/1.1\n{headers}".replace("\n", "\r\n"),
+            head=f"{self._method} {path.replace('%25', '%')} HTTP/1.1\n{headers}".replace(
+                "\n", "\r\n"
+            ),
             authorization=rest.replace("\n", "\r\n")
             + "user-agent:centralino\r\nauthorization:AWS4-HMAC-SHA256 "
             + f"Credential={key_id}/{self._scope}, SignedHeaders={names}, Signature=",
         )
-        return form
-
-    def _exchange(self, request: bytes, limit: float) -> tuple[int, bytes]:
-        """Send a request and read its answer: the status and the body."""
-        connection, data = self._send(request, limit)
-        return self._take(connection, data, limit)
 
     def _take(self, connection: socket.socket, data: bytes, limit: float) -> tuple[int, bytes]:
         """Read the rest of an answer, whose first bytes are there: the status and the body."""
@@ -444,7 +461,8 @@ class Client:
         head = head.lower()
         length = _find_header(head, b"\r\ncontent-length:")
         more = b""
-        if not found or length != b"%d" % len(body) or b"\r\ntransfer-encoding:" in head:
+        whole = found and length.isdigit() and int(length) == len(body)
+        if not whole or head.find(b"\r\ntransfer-encoding:") >= 0:  # `in` takes ten times as long
             stream = _Stream(connection, data, limit)
             head = stream.take_until(b"\r\n\r\n").lower()
             if _find_header(head, b"\r\ntransfer-encoding:") == b"chunked":
@@ -579,9 +597,11 @@ def _dial(host: str, port: int, limit: float) -> socket.socket:
 
 def _send_on(connection: socket.socket, request: bytes, limit: float) -> bytes:
     left = limit - time.monotonic()
-    if left <= 0:
+    if left <= 0.0:
         raise TimeoutError
-    connection.settimeout(left)
+    kept = connection.gettimeout()
+    if kept is None or not -_AT_ONCE_S < left - kept < _NEAR_S:
+        connection.settimeout(left)
     sent = connection.send(request)
     if sent < len(request):
         connection.sendall(request[sent:])
@@ -597,8 +617,8 @@ def _find_header(head: bytes, name: bytes) -> bytes:
         head: the lines of an answer's head, in lower case, the last one without its end.
         name: with the end of the line before it and the colon behind it.
     """
-    _, found, rest = head.partition(name)
-    return rest.partition(b"\r\n")[0].strip() if found else b""
+    start = head.find(name)
+    return head[start + len(name) :].partition(b"\r\n")[0].strip() if start >= 0 else b""
 
 
 def _join_chunks(stream: _Stream) -> bytes:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from centralino.adapters.aws import _Form
+
 # A connection that was idle for longer may be gone without a word: a container freezes. To find
 # that out would cost a call its time.
 KEEP_S = 20.0
@@ -64,9 +66,9 @@ class LambdaFunction(Client):
         """Have it run with a task, with nobody waiting; see `ports/sockets.py`."""
         self.invoke("Event", task, timeout_s=1.0)
 
-    def _sign(self, operation: str, body: bytes) -> bytes:
-        """Return the whole HTTP request; the operation is the type of the invocation."""
-        return self._signed(self._path, body, before=f"x-amz-invocation-type:{operation}\n")
+    def _form(self, operation: str) -> _Form:
+        """Write down what is signed; the operation is the type of the invocation."""
+        return self._written(self._path, before=f"x-amz-invocation-type:{operation}\n")
 
     def _understand(self, status: int, answer: bytes) -> dict[str, Any]:
         """Return what the function answered, or raise what keeps it from answering."""

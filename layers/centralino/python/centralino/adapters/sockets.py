@@ -67,7 +67,6 @@ class GatewaySockets(Client):
             "execute-api", env={**env, "AWS_ENDPOINT_URL_EXECUTE-API": origin}, clock=clock
         )
         self._path = match[2]
-        self._method = "POST"
         self._used_at = 0.0
 
     def post(self, socket_id: str, frame: str, *, timeout_s: float) -> None:
@@ -93,17 +92,13 @@ class GatewaySockets(Client):
 
     def _sign(self, operation: str, body: bytes) -> bytes:
         """Return the whole HTTP request; the operation is the id of the connection."""
-        return self._signed(f"{self._path}/%40connections/{operation.translate(_TWICE)}", body)
+        self._forms.clear()  # there are as many as connections
+        return super()._sign(operation, body)
 
-    def _form(self, path: str, before: str, after: str) -> _Form:
-        """Write down what is signed; not kept, as paths are as many as connections."""
-        form = super()._form(path, before, after)
-        self._forms.clear()
-        sent = form.head.removeprefix("POST").replace("/%40connections/", "/@connections/", 1)
-        return form._replace(
-            canonical=f"{self._method}{form.canonical.removeprefix('POST')}",
-            head=f"{self._method}{sent}",
-        )
+    def _form(self, operation: str) -> _Form:
+        """Write down what is signed."""
+        form = self._written(f"{self._path}/%40connections/{operation.translate(_TWICE)}")
+        return form._replace(head=form.head.replace("/%40connections/", "/@connections/", 1))
 
     def _take(self, connection: socket.socket, data: bytes, limit: float) -> tuple[int, bytes]:
         """Read the rest of an answer; one without content (204) has no length either."""

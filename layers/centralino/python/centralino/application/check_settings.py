@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from centralino.domain.errors import PayloadError
 from centralino.domain.label import check_style
 from centralino.domain.plans import PLANS
+from centralino.domain.record import Record
 from centralino.domain.rules import check_exten_pattern, check_rules
 from centralino.domain.settings import CLI_FORMATS, Line, Rule
 
@@ -53,7 +54,7 @@ def check_settings(settings: Settings) -> None:
         if not _ORIGIN.fullmatch(origin):
             raise PayloadError(f"origins[{place}]", "a web origin as https://crm.example")
     _check_live_search(settings)
-    if len(json.dumps(settings, ensure_ascii=False).encode()) > MAX_BYTES:
+    if len(json.dumps(settings, ensure_ascii=False, default=Record._asdict).encode()) > MAX_BYTES:
         raise PayloadError("settings", f"at most {MAX_BYTES} bytes of JSON")
 
 

@@ -6,7 +6,7 @@ from centralino.domain.card import Choice, choose
 from centralino.domain.errors import UnavailableError
 from centralino.domain.label import clean_name, fit_company, fit_label
 from centralino.domain.number import Decision, decide, read_cli
-from centralino.domain.record import TYPE_CHECKING, NamedTuple
+from centralino.domain.record import TYPE_CHECKING, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
             """See to cards that are served now and have to be looked after."""
 
 
-class Call(NamedTuple):
+class Call(Record):
     """A call as the PBX describes it.
 
     Attributes:
@@ -64,7 +64,7 @@ class Call(NamedTuple):
     call_id: str = ""
 
 
-class Decoded(NamedTuple):
+class Decoded(Record):
     """What is known of a caller.
 
     Attributes:
@@ -200,4 +200,4 @@ def _shown(reading: Reading, settings: Settings, cards: Mapping[str, Card]) -> D
             code=holder.customer_code,
         )
     outcome: Outcome = "ambiguous" if ambiguous else "hit"
-    return Decoded(outcome, label, reading, holder, choice, decision)
+    return Decoded(outcome, label, reading, holder, choice, decision, "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from centralino.domain.record import TYPE_CHECKING, NamedTuple
+from centralino.domain.record import TYPE_CHECKING, Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 HOLDERS_ON_CARD = 20
 
 
-class Holder(NamedTuple):
+class Holder(Record):
     """One contact as a number card keeps it.
 
     Attributes:
@@ -48,7 +48,7 @@ class Holder(NamedTuple):
 _VALUES = len(Holder._fields) - 1
 
 
-class Card(NamedTuple):
+class Card(Record):
     """What the store knows of one number (or block).
 
     Attributes:
@@ -65,7 +65,7 @@ class Card(NamedTuple):
     refresh_at: int = 0
 
 
-class Choice(NamedTuple):
+class Choice(Record):
     """Whose name to show for a number.
 
     Attributes:
@@ -99,7 +99,7 @@ def choose(holders: Sequence[Holder], unseen: int, source_priority: Sequence[str
     """
     if len(holders) == 1:
         # Most numbers have one, and a phone waits.
-        return Choice(holders[0], unseen, bool(unseen and holders[0].company_key))
+        return Choice(holders[0], unseen, bool(unseen and holders[0].company_key), ())
     order = {source: place for place, source in enumerate(source_priority)}
 
     def rank(holder: Holder) -> tuple[object, ...]:
@@ -155,16 +155,18 @@ def _identities(holders: Sequence[Holder]) -> dict[str, str]:
 
 def write_card(card: Card) -> list[Any]:
     """Return a card as plain JSON: what one function tells another."""
-    return [card.number, card.total, card.refresh_at, [[*holder] for holder in card.holders]]
+    holders = [[*holder._asdict().values()] for holder in card.holders]
+    return [card.number, card.total, card.refresh_at, holders]
 
 
 def read_sent_card(sent: Sequence[Any]) -> Card:
     """Build a card from what `write_card` made; newer code may have added to a holder's end."""
     number, total, refresh_at, holders = sent
-    return Card(number, tuple(read_sent_holder(*it) for it in holders), total, refresh_at)
+    return Card(number, tuple(read_sent_holder(it[0], it[1:]) for it in holders), total, refresh_at)
 
 
-def read_sent_holder(contact_id: str, *values: Any) -> Holder:  # noqa: ANN401 - JSON's
+def read_sent_holder(contact_id: str, values: list[Any]) -> Holder:
     """Build a holder from its fields as JSON has them; newer code may have added to their end."""
-    holder = Holder(contact_id, *values[:_VALUES])
-    return holder if isinstance(holder.tags, tuple) else holder._replace(tags=tuple(holder.tags))
+    if len(values) >= _VALUES:
+        values = [*values[: _VALUES - 1], tuple(values[_VALUES - 1])]
+    return Holder(contact_id, *values)

@@ -9,6 +9,8 @@ MAX_STAMP_AGE_S = 30.0
 UNKNOWN_PATIENCE_S = (2.0, 3.0)
 # What is kept back for encoding the answer and for the gateway's own way back.
 ENCODING_S = 0.05
+# What is tried when a slow start has eaten the store's share.
+SHORT_TRY_S = 0.25
 # Below this a round trip is not worth starting.
 SHORTEST_READ_S = 0.02
 
@@ -41,9 +43,11 @@ class Deadline:
         short try.
         """
         elapsed = max(0.0, now - self.started_at)
-        left = _answer_after_s(decode_timeout_s) - elapsed - ENCODING_S
         third = decode_timeout_s / 3 - elapsed - ENCODING_S
-        allowed = min(left, max(third, 0.25))
+        if third >= SHORT_TRY_S:
+            return third  # no answer is due before a third of the patience is over
+        left = _answer_after_s(decode_timeout_s) - elapsed - ENCODING_S
+        allowed = min(left, SHORT_TRY_S)
         return allowed if allowed >= SHORTEST_READ_S else 0.0
 
     def search_in_s(self, decode_timeout_s: float, live_search_s: float, now: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from centralino.domain.record import NamedTuple
+from centralino.domain.record import Record
 
 # `pbx` asks who calls; `link` opens a PBX's WebSocket, through which orders go, and nothing else.
 ROLES = ("pbx", "link", "crm", "agent", "supervisor", "admin")
@@ -20,7 +20,7 @@ MIN_KEY = 2 + 1 + 22
 ID_LENGTH = 12
 
 
-class ApiKey(NamedTuple):
+class ApiKey(Record):
     """A key as it is stored.
 
     Attributes:

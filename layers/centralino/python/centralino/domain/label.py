@@ -31,7 +31,7 @@ import re
 from operator import add
 
 from centralino.domain.errors import PayloadError
-from centralino.domain.record import TYPE_CHECKING, NamedTuple
+from centralino.domain.record import TYPE_CHECKING, NamedTuple, Record
 from centralino.domain.settings import REPERTOIRES, LabelStyle
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class _Item(NamedTuple):
     section: int
 
 
-class _Layout(NamedTuple):
+class _Layout(Record):
     """A template made ready; no `items` stand for the name alone.
 
     Attributes:
@@ -283,14 +283,14 @@ def _longest(parts: Mapping[str, Any], key: str, style: LabelStyle) -> str:
     Empty for any other: what it takes is up to `_fit`.
     """
     layout = _layouts.get((style.template, style.repertoire))
-    rungs = parts.get(key, ())
+    rungs: Sequence[str] = parts.get(key, ())
     if layout is None or layout.items or key + "a" in parts or not "".join(rungs).isascii():
         return ""
-    columns = min(style.max_length, MAX_OCTETS)
+    columns = style.max_length
     for rung in rungs:
-        if len(rung) <= columns:
+        if len(rung) <= columns and len(rung) <= MAX_OCTETS:
             clean = rung.replace(" ", "").isalnum() or not _UNSAFE.search(rung)
-            return str(rung) if clean else ""
+            return rung if clean else ""
     return ""
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 
 from centralino.domain.dialling import CODES, DOUBTFUL
-from centralino.domain.record import TYPE_CHECKING, NamedTuple
+from centralino.domain.record import TYPE_CHECKING, NamedTuple, Record
 from centralino.domain.settings import Line
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _LAST_RESORT = 3
 _MAX_EXACT = 6
 _MAX_NATIONAL = 17  # libphonenumber's own limit
 _MIN_NATIONAL = 2
-_MAX_ROUNDS = 20
+_ROUNDS = range(20)
 _MASK_TAIL = 4
 _MASK_WHOLE = 8
 _KEYPAD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
@@ -111,7 +111,7 @@ _OVERSEAS_CODES = frozenset(("262", "590", "594", "596"))
 _FRENCH_LENGTH = 9
 
 
-class Plan(NamedTuple):
+class Plan(Record):
     """How one country (or a code without one) dials, from libphonenumber's metadata.
 
     Attributes:
@@ -137,7 +137,7 @@ class Plan(NamedTuple):
     bare: str
 
 
-class Candidate(NamedTuple):
+class Candidate(Record):
     """One key to look up, and why.
 
     Attributes:
@@ -154,7 +154,7 @@ class Candidate(NamedTuple):
     tier: int = 1
 
 
-class Reading(NamedTuple):
+class Reading(Record):
     """What a CLI may mean.
 
     Attributes:
@@ -176,7 +176,7 @@ class Reading(NamedTuple):
     steps: tuple[str, ...] = ()
 
 
-class Decision(NamedTuple):
+class Decision(Record):
     """Which of the candidates that have a contact is the caller.
 
     Attributes:
@@ -237,7 +237,8 @@ def read_cli(raw: str, line: Line, *, settings: Settings, external: bool = False
         candidates = exact + _blocks(exact, settings.block_lengths)
         if len(candidates) > MAX_KEYS:
             candidates, steps = _asked(candidates, steps)
-    return Reading(raw, text, "number", "", _shape(text, exact), tuple(candidates), steps)
+    shape = _shape(text, exact)
+    return Reading(raw, text, "number", "", shape, tuple(candidates), steps)
 
 
 def decide(reading: Reading, found: Container[str]) -> Decision:
@@ -252,15 +253,18 @@ def decide(reading: Reading, found: Container[str]) -> Decision:
     """
     best: dict[str, Candidate] = {}
     lost: list[tuple[str, str]] = []
+    key = ""
     for candidate in reading.candidates:
-        if candidate.key not in found:
-            lost.append((candidate.key, "has no contact"))
+        asked = candidate.key
+        if asked not in found:
+            lost.append((asked, "has no contact"))
         elif candidate.number in best:
-            lost.append((candidate.key, f"{best[candidate.number].key} is more exact"))
+            lost.append((asked, f"{best[candidate.number].key} is more exact"))
         else:
             best[candidate.number] = candidate
+            key = asked
     if len(best) < 2:  # noqa: PLR2004 - one number, or none
-        return Decision("".join([c.key for c in best.values()]), (), tuple(lost))
+        return Decision(key, (), tuple(lost))
     tier = min(c.tier for c in best.values())
     peers = [c for c in best.values() if c.tier == tier]
     # Two readings can meet in one key: a block that both numbers lie in.
@@ -359,9 +363,11 @@ def is_valid(number: str) -> bool:
         return False
     national = digits[len(code) :]
     # The general patterns are cheap and refuse most of what isn't a number.
-    for plan in _regions(code):
-        if _regex(plan.general).fullmatch(national):
-            return _assigned(code).fullmatch(national) is not None
+    for plan in _plans_of_code.get(code) or _regions(code):
+        general = _patterns.get(plan.general) or _regex(plan.general)
+        if general.fullmatch(national):
+            assigned = _assigned_patterns.get(code) or _assigned(code)
+            return assigned.fullmatch(national) is not None
     return False
 
 
@@ -468,7 +474,7 @@ def _squeeze(text: str) -> str:
 
 def _is_digits(text: str) -> bool:
     """Tell whether a text is at least two digits, perhaps with a `+` before them."""
-    digits = text[1:] if text[:1] == "+" else text
+    digits = text.removeprefix("+")
     return len(digits) >= _MIN_NATIONAL and digits.isascii() and digits.isdigit()
 
 
@@ -541,7 +547,8 @@ def _exact(text: str, line: Line, *, spaced: bool = False) -> list[Candidate]:
     if text[0] == "+":
         number = _canonical(text[1:])
         if number:
-            return [Candidate(f"+{number}", "plus", f"+{number}")]
+            number = f"+{number}"
+            return [Candidate(number, "plus", number, 1)]
         text = text[1:]
     elif spaced:
         number = _canonical(text)
@@ -575,7 +582,7 @@ def _readings(text: str, line: Line) -> list[Candidate]:
         if number:
             found.setdefault(number, reason)
     if len(found) == 1:
-        return [Candidate(f"+{n}", reason, f"+{n}") for n, reason in found.items()]
+        return [Candidate(f"+{n}", reason, f"+{n}", 1) for n, reason in found.items()]
     valid = [n for n in found if is_valid(n)]
     reasons = {found[n] for n in valid}
     unlikely: set[str] = set()
@@ -592,7 +599,8 @@ def _readings(text: str, line: Line) -> list[Candidate]:
 
 def _possible(text: str, line: Line, plan: Plan | None) -> Iterator[tuple[str, str]]:
     """Yield every reading of a possible length, in the order of the line's format."""
-    if plan and plan.idd:
+    # Most prefixes are no pattern, and most numbers are not dialled abroad.
+    if plan and plan.idd and (text.startswith(plan.idd) or not plan.idd.isdigit()):
         match = _regex(plan.idd).match(text)
         if match and text[match.end() : match.end() + 1] != "0":
             yield _international(text[match.end() :]), "idd"
@@ -684,14 +692,15 @@ def _asked(
 
 def _blocks(exact: list[Candidate], lengths: Iterable[int]) -> list[Candidate]:
     """Return the blocks that the numbers may lie in, of the likelier numbers first."""
-    sizes = sorted(set(lengths), reverse=True)
-    return [
+    blocks = [
         Candidate(f"{candidate.number[: size + 1]}*", "block", candidate.number, candidate.tier)
-        for tier in sorted({c.tier for c in exact})
-        for size in sizes
+        for size in lengths
         for candidate in exact
-        if candidate.tier == tier and 0 < size < len(candidate.number)
+        if 0 < size < len(candidate.number)
     ]
+    if len(exact) > 1:
+        blocks.sort(key=lambda block: block.tier)
+    return blocks
 
 
 # --- the numbering plans --------------------------------------------------------------------------
@@ -775,7 +784,7 @@ def _canonical(digits: str) -> str:
     It is what libphonenumber's parser makes of `+digits`, repeated until nothing changes, but for
     the subscribers that have two numbers (`_other_number`).
     """
-    for _ in range(_MAX_ROUNDS):
+    for _ in _ROUNDS:
         code = digits[:2] if digits[:2] in CODES else _calling_code(digits)
         national = digits[len(code) :]
         if not code or len(national) < _MIN_NATIONAL:

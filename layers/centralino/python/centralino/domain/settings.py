@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from centralino.domain.record import TYPE_CHECKING, NamedTuple
+from centralino.domain.record import TYPE_CHECKING, NamedTuple, Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Rule(NamedTuple):
     replacement: str
 
 
-class Line(NamedTuple):
+class Line(Record):
     """How the numbers of one line (trunk or DID) are to be understood, and how long its PBX waits.
 
     Attributes:
@@ -49,7 +49,7 @@ class Line(NamedTuple):
     decode_timeout_s: float = 3.0
 
 
-class LabelStyle(NamedTuple):
+class LabelStyle(Record):
     """What a label may look like on this tenant's phones.
 
     Attributes:
@@ -65,7 +65,7 @@ class LabelStyle(NamedTuple):
     repertoire: str = "utf-8"
 
 
-class Settings(NamedTuple):
+class Settings(Record):
     """A tenant's settings.
 
     Attributes:
@@ -78,7 +78,8 @@ class Settings(NamedTuple):
         extens: registered extensions -> the name to show for an internal call.
         exten_pattern: a regex of further internal extensions, empty for none.
         source_priority: sources, the best first; the rest follow by name.
-        block_lengths: how many digits after `+` the switchboard blocks in use have.
+        block_lengths: how many digits after `+` the switchboard blocks in use have, the longest
+            first.
         origins: web origins (`https://crm.example`) whose pages may call the API.
         crms: the connected CRM providers that are asked live when the index knows nobody.
         live_search_s: how long a call waits for them, seconds, 0 to 10; 0 is never. It never

@@ -12,7 +12,7 @@ import binascii
 from centralino.domain.deadline import Deadline
 from centralino.domain.errors import CredentialsError, ForbiddenError, UnavailableError
 from centralino.domain.keys import URL_ROLES, hash_key, tenant_of
-from centralino.domain.record import TYPE_CHECKING, NamedTuple
+from centralino.domain.record import TYPE_CHECKING, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -31,7 +31,7 @@ MAX_REMEMBERED = 2_000
 EXTENSIONS = ("chrome-extension://", "moz-extension://", "safari-web-extension://")
 
 
-class Admitted(NamedTuple):
+class Admitted(Record):
     """A tenant's settings, one of its keys and, where calls are routed, its routing, when read."""
 
     settings: Settings
@@ -105,7 +105,7 @@ class Door:
             visit.read(())
         else:
             age_s = visit.now() - remembered.read_at
-            visit.enter(remembered, settled=0 <= age_s < self._cache_s)
+            visit.enter(remembered, settled=0.0 <= age_s < self._cache_s)
         return visit
 
     def remember(self, presented: str, admitted: Admitted | None) -> None:
@@ -176,10 +176,9 @@ class Visit:
             UnavailableError: the store did not answer, or there is no time left to ask.
         """
         key_hash = "" if self.settled else hash_key(self._presented)
-        with_routing = {} if beside is None else {"beside": beside}
         asked_at = self.now()
         limit_s = self.limit_s(asked_at)
-        if limit_s <= 0:
+        if limit_s <= 0.0:
             raise UnavailableError("timeout")
         try:
             found = self._door.store.read(
@@ -188,7 +187,7 @@ class Visit:
                 key_hash=key_hash,
                 caller=caller,
                 timeout_s=limit_s,
-                **with_routing,
+                beside=beside,
             )
         finally:
             self.read_s += self.now() - asked_at

@@ -40,16 +40,10 @@ def answer(
         content_type: with its charset.
         headers: further headers, names in lower case.
     """
-    return {
-        "statusCode": status,
-        "headers": {
-            "content-type": content_type,
-            "cache-control": "no-store",
-            **(headers or {}),
-        },
-        "body": body,
-        "isBase64Encoded": False,
-    }
+    sent = {"content-type": content_type, "cache-control": "no-store"}
+    if headers:
+        sent.update(headers)
+    return {"statusCode": status, "headers": sent, "body": body, "isBase64Encoded": False}
 
 
 def problem_of(error: errors.CentralinoError) -> tuple[int, dict[str, Any], dict[str, str]]:

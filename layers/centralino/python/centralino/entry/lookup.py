@@ -64,7 +64,11 @@ def lookup(
         visit = door.open(request, ROLES)
         form = _checked(request, fields, bad_request)
         decoded = _decode(_call(fields), visit, live_search)
-        given = _rendered(form, decoded, visit.settings.label)
+        style = visit.settings.label
+        if form == "text":
+            given = _text(decoded.label, style.repertoire)
+        else:
+            given = _structured(form, _content(decoded))
         outcome, reason = decoded.outcome, decoded.reason
     except (CredentialsError, ForbiddenError) as error:
         outcome, reason = "refused", str(error)
@@ -90,46 +94,42 @@ def lookup(
         decode_line(
             now,
             counted or outcome,
-            1000 * (visit.deadline.elapsed_s(now) if visit else now - started_at),
-            tenant=visit.tenant if visit else "",
-            key=visit.key.id if visit else "",
-            call_id=loggable_id(fields["call_id"]) if "call_id" in fields else "",
-            trunk=_loggable_trunk(fields["trunk"], visit) if "trunk" in fields else "",
-            shape=decoded.reading.shape if decoded else "",
-            handler_ms=1000 * (now - started_at),
-            read_ms=1000 * visit.read_s if visit else None,
-            reason=reason,
+            1000.0 * (visit.deadline.elapsed_s(now) if visit else now - started_at),
+            {
+                "tenant": visit.tenant if visit else "",
+                "key": visit.key.id if visit else "",
+                "call_id": loggable_id(fields["call_id"]) if "call_id" in fields else "",
+                "trunk": _loggable_trunk(fields["trunk"], visit) if "trunk" in fields else "",
+                "shape": decoded.reading.shape if decoded else "",
+                "handler_ms": 1000.0 * (now - started_at),
+                "read_ms": 1000.0 * visit.read_s if visit else None,
+                "reason": reason,
+            },
         )
     )
     return given
 
 
 def _decode(call: Call, visit: Visit, live_search: Callable[[], LiveSearch | None]) -> Decoded:
-    decoded = _decode_with_settings(call, visit, live_search)
-    if not (visit.settled or decoded.reason):
-        # With no card read there was nothing for old settings to ride along with.
-        visit.settle()
-    if visit.renewed:
+    while True:
+        settings = visit.settings
+        line = settings.line
+        if settings.trunks or settings.dids:
+            line = settings.line_for(call.trunk, call.did)
+        visit.line = line
+        live = None
+        if settings.crms and settings.live_search_s > 0:
+            from centralino.entry.live import Live  # noqa: PLC0415 - many have no CRM to ask
+
+            live = Live(call, visit, line, live_search)
+        decoded = decode_caller(call, settings, line, visit.read, live)
+        if not (visit.settled or decoded.reason):
+            # With no card read there was nothing for old settings to ride along with.
+            visit.settle()
+        if not visit.renewed:
+            return decoded
         # The settings were edited since this container read them: once more, with the new ones.
         visit.renewed = False
-        decoded = _decode_with_settings(call, visit, live_search)
-    return decoded
-
-
-def _decode_with_settings(
-    call: Call, visit: Visit, live_search: Callable[[], LiveSearch | None]
-) -> Decoded:
-    settings = visit.settings
-    line = settings.line
-    if settings.trunks or settings.dids:
-        line = settings.line_for(call.trunk, call.did)
-    visit.line = line
-    live = None
-    if settings.crms and settings.live_search_s > 0:
-        from centralino.entry.live import Live  # noqa: PLC0415 - many tenants have no CRM to ask
-
-        live = Live(call, visit, line, live_search)
-    return decode_caller(call, settings, line, visit.read, live)
 
 
 def _loggable_trunk(trunk: str, visit: Visit | None) -> str:
@@ -138,10 +138,11 @@ def _loggable_trunk(trunk: str, visit: Visit | None) -> str:
 
 
 def _call(fields: Mapping[str, str]) -> Call:
+    given = fields.get
     for name in NUMBER_FIELDS:
         if name in fields:
-            rest = [fields.get(field, "") for field in ("did", "trunk", "name", "call_id")]
-            return Call(fields[name], *rest)
+            did, trunk = given("did", ""), given("trunk", "")
+            return Call(fields[name], did, trunk, given("name", ""), given("call_id", ""))
     raise PayloadError("number", "the caller's number, or an empty field if it is withheld")
 
 
@@ -157,9 +158,7 @@ def _checked(request: Request, fields: Mapping[str, str], bad_request: PayloadEr
     return form
 
 
-def _rendered(form: str, decoded: Decoded, style: LabelStyle) -> dict[str, Any]:
-    if form == "text":
-        return _text(decoded.label, style.repertoire)
+def _content(decoded: Decoded) -> dict[str, str]:
     holder = decoded.holder
     content = {
         "outcome": decoded.outcome,
@@ -172,7 +171,7 @@ def _rendered(form: str, decoded: Decoded, style: LabelStyle) -> dict[str, Any]:
     if decoded.outcome == "ambiguous":
         # Which of the two it is nobody knows, so a screen may not open either one's page.
         content.update(contact_id="", customer_code="", url="", company="")
-    return _structured(form, content)
+    return content
 
 
 def _structured(form: str, content: Mapping[str, str]) -> dict[str, Any]:

@@ -16,6 +16,10 @@ import traceback
 from centralino import bootstrap
 from centralino.domain.keys import KEY_PATTERN, MIN_KEY
 from centralino.domain.number import mask
+from centralino.domain.record import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_ID = 64
 _quoted = json.encoder.encode_basestring_ascii
@@ -39,7 +43,9 @@ METRICS = json.dumps(
 )[1:-1]
 
 
-def decode_line(now: float, outcome: str, total_ms: float, **properties: str | float | None) -> str:
+def decode_line(
+    now: float, outcome: str, total_ms: float, properties: Mapping[str, str | float | None]
+) -> str:
     """Build the line of one decode.
 
     Args:
@@ -47,17 +53,23 @@ def decode_line(now: float, outcome: str, total_ms: float, **properties: str | f
         outcome: the lookup's outcome.
         total_ms: milliseconds from the gateway's stamp to the answer.
         properties: what else is known: tenant, call_id, shape of the CLI, trunk, milliseconds of
-            each step; empty ones are left out.
+            each step; what is empty or zero is left out.
     """
     known = [
-        f', "{name}": {_quoted(value) if isinstance(value, str) else f"{value:.1f}"}'
+        f', "{name}": {_quoted(value) if isinstance(value, str) else _tenths(value)}'
         for name, value in properties.items()
-        if value is not None and value != ""
+        if value
     ]
     return (
         f'{{"_aws": {{"Timestamp": {int(now * 1000)}, {METRICS}}}, "message": "decode", "outcome": '
-        f'"{outcome}", "Decodes": 1, "DecodeTime": {total_ms:.1f}{"".join(known)}}}'
+        f'"{outcome}", "Decodes": 1, "DecodeTime": {_tenths(total_ms)}{"".join(known)}}}'
     )
+
+
+def _tenths(value: float) -> str:
+    """Write a number with one decimal, for a fraction of what `:.1f` takes; none below zero."""
+    tenths = int(value * 10.0 + 0.5) if value > 0.0 else 0
+    return f"{tenths // 10}.{tenths % 10}"
 
 
 def loggable_id(text: str) -> str:
@@ -78,11 +90,13 @@ def loggable_id(text: str) -> str:
 
 def _is_unique_id(text: str) -> bool:
     """Tell whether it is seconds since 1970, a dot and a count of a few digits."""
+    seconds, _, count = text.partition(".")
     return (
-        text[:1] == "1"
-        and text[10:11] == "."
-        and 11 < len(text) < 18  # noqa: PLR2004 - a longer count is masked
-        and text.replace(".", "", 1).isdigit()
+        len(seconds) == 10  # noqa: PLR2004 - until the year 2286
+        and len(count) < 7  # noqa: PLR2004 - a longer one is masked
+        and seconds.isdigit()
+        and seconds[0] == "1"
+        and count.isdigit()
     )
 
 

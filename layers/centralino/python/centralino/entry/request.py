@@ -38,11 +38,14 @@ class Request:
         http = context.get("http") or {}
         self.method: str = http.get("method", "GET").upper()
         path = event.get("rawPath") or http.get("path") or "/"
-        self.segments = [part for part in path.split("/") if part]
+        self.segments = path.strip("/").split("/")
+        if "" in self.segments:
+            self.segments = [part for part in self.segments if part]
         if "%" in path:
             self.segments = [_decoded(part) for part in self.segments]
-        self.headers: dict[str, str] = dict(event.get("headers") or {})
-        if not "".join(self.headers).islower():  # the gateway's are; emulators' may be anything
+        self.headers: Mapping[str, str] = event.get("headers") or {}
+        names = "".join(self.headers)
+        if names != names.lower():  # the gateway's are lower case; emulators' may be anything
             self.headers = {name.lower(): value for name, value in self.headers.items()}
         self.source_ip: str = http.get("sourceIp", "")
         epoch = context.get("timeEpoch")
@@ -124,13 +127,16 @@ def _fields(encoded: str) -> dict[str, str]:
 
     Decoded here because importing `urllib.parse` takes longer than the whole rest of a decode.
     """
-    if encoded.count("&") >= MAX_FIELDS:
-        raise TooLargeError("query", f"at most {MAX_FIELDS} fields")
     fields: dict[str, str] = {}
     # The number's `+` is mostly the only escape that there is.
-    for pair in encoded.replace("+", " ").replace("%2B", "+").split("&"):
+    encoded = encoded.replace("+", " ").replace("%2B", "+")
+    plain = "%" not in encoded and encoded.isascii()
+    pairs = encoded.split("&")
+    if len(pairs) > MAX_FIELDS:
+        raise TooLargeError("query", f"at most {MAX_FIELDS} fields")
+    for pair in pairs:
         name, _, value = pair.partition("=")
-        if "%" in pair or not pair.isascii():
+        if not plain:
             name, value = _decoded(name), _decoded(value)
         name = name.lower()
         if name and name not in fields:

@@ -597,7 +597,7 @@ def _emit(session: _Session, outcome: str, reason: str, started_at: float) -> No
         "reason": reason,
     }
     if address and address.ask == "lookup":
-        emit(decode_line(now, outcome, total_ms, **known))
+        emit(decode_line(now, outcome, total_ms, known))
         return
     known["ask"] = address.ask if address else ""
     known["journal_lost"] = session.desk.journal.lost or None

@@ -5,7 +5,7 @@ Apart from the other ports because nothing else of a store is imported while a c
 
 from __future__ import annotations
 
-from centralino.domain.record import TYPE_CHECKING, NamedTuple
+from centralino.domain.record import TYPE_CHECKING, NamedTuple, Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ class TenantItems(NamedTuple):
     routing: Routing | None = None
 
 
-class Read(NamedTuple):
+class Read(Record):
     """The answer to the call path's one read.
 
     Attributes:

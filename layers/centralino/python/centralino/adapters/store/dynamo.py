@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from centralino.adapters.aws import AwsError
 from centralino.adapters.store.table import (
-    card_key,
+    BESIDE_TENANT,
+    card_keys,
     key_key,
+    quoted,
     read_card,
     read_key_item,
     read_settings_item,
@@ -20,9 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from centralino.adapters.store.sender import Sender
+    from centralino.adapters.store.sender import TextSender
     from centralino.adapters.store.table import Item
     from centralino.ports.route_read import Beside
+
+# Any text can be sent, one that is no Unicode too.
+dump_key = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class DynamoCallStore:
@@ -33,9 +40,10 @@ class DynamoCallStore:
         table: the table's name.
     """
 
-    def __init__(self, client: Sender, table: str) -> None:
+    def __init__(self, client: TextSender, table: str) -> None:
         self._client = client
         self._table = table
+        self._before_keys = f'{{"RequestItems":{{{quoted(table)}:{{"Keys":['
 
     def read(  # noqa: PLR0913 - the port's
         self,
@@ -54,33 +62,35 @@ class DynamoCallStore:
         keys = keys_of(tenant, numbers, key_hash, caller)
         if not keys:
             return Read({}, None, complete=True)
-        answer = self._ask({"Keys": keys}, timeout_s)
+        answer = self._ask(keys, timeout_s)
         try:
             items, unread = self._parts(answer)
             return understand(tenant, items, unread, with_tenant=bool(key_hash))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UnavailableError("malformed") from error
 
-    def _ask(self, wanted: dict[str, Any], timeout_s: float) -> dict[str, Any]:
-        payload = {"RequestItems": {self._table: wanted}}
+    def _ask(self, keys: Sequence[str], timeout_s: float, options: str = "") -> dict[str, Any]:
+        """Read the items of some keys, which are JSON, as are the options behind them."""
+        text = f"{self._before_keys}{','.join(keys)}]{options}}}}}}}"
         try:
-            return self._client.call("BatchGetItem", payload, timeout_s=timeout_s)
+            return self._client.call_text("BatchGetItem", text, timeout_s=timeout_s)
         except AwsError as error:
             raise RejectedError(error.code) from error
 
     def _parts(self, answer: dict[str, Any]) -> tuple[Sequence[Item], Sequence[Item]]:
         """Return the items that came, and the keys of those that did not."""
-        unread = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", ())
-        return answer["Responses"].get(self._table, ()), unread
+        items = answer["Responses"].get(self._table, ())
+        unread = answer.get("UnprocessedKeys")
+        return items, unread[self._table]["Keys"] if unread else ()
 
 
-def keys_of(tenant: str, numbers: Sequence[str], key_hash: str, caller: str) -> list[Item]:
-    """Return the keys of what one call reads; see the port."""
-    keys = [card_key(tenant, number) for number in dict.fromkeys(numbers)]
+def keys_of(tenant: str, numbers: Sequence[str], key_hash: str, caller: str) -> list[str]:
+    """Return the keys of what one call reads, as JSON; see the port."""
+    keys = card_keys(tenant, numbers)
     if key_hash:
-        keys += (tenant_key(tenant), key_key(tenant, key_hash))
+        keys += (dump_key(tenant_key(tenant)), dump_key(key_key(tenant, key_hash)))
     if caller:
-        keys.append(unknown_key(tenant, caller))
+        keys.append(dump_key(unknown_key(tenant, caller)))
     return keys
 
 
@@ -98,10 +108,11 @@ def understand(
     cards = {}
     settings = key = None
     unknown_until = 0.0
+    before_number = len(tenant) + BESIDE_TENANT
     for item in items:
         sk = item["sk"]["S"]
         if sk == "N":
-            number = item["pk"]["S"].rpartition("#")[2]
+            number = item["pk"]["S"][before_number:]
             cards[number] = read_card(number, item)
         elif sk == "SETTINGS":
             settings = read_settings_item(tenant, item)
@@ -119,4 +130,4 @@ def understand(
     else:
         complete = True
     tenant_items = TenantItems(settings, key) if with_tenant else None
-    return Read(cards, tenant_items, complete, unknown_until)
+    return Read(cards, tenant_items, complete, unknown_until, None)

@@ -7,7 +7,7 @@ import time
 
 from centralino.adapters.aws import AwsError
 from centralino.adapters.store.agent_item import agents_key, read_agents
-from centralino.adapters.store.dynamo import DynamoCallStore, keys_of, understand
+from centralino.adapters.store.dynamo import DynamoCallStore, dump_key, keys_of, understand
 from centralino.adapters.store.route_items import (
     TALK_S,
     HistoryUpdate,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from centralino.adapters.store.sender import Sender
+    from centralino.adapters.store.sender import TextSender
     from centralino.adapters.store.table import Item
     from centralino.domain.customer import Customer, History, Learned
     from centralino.domain.routing import Routing
@@ -56,7 +56,7 @@ class DynamoRouteStore(DynamoCallStore):
     """
 
     def __init__(
-        self, client: Sender, table: str, default: Routing, now: Callable[[], float] = time.time
+        self, client: TextSender, table: str, default: Routing, now: Callable[[], float] = time.time
     ) -> None:
         super().__init__(client, table)
         self._default = default
@@ -78,12 +78,12 @@ class DynamoRouteStore(DynamoCallStore):
         """
         keys = keys_of(tenant, numbers, key_hash, caller)
         if key_hash:
-            keys.append(routing_key(tenant))
+            keys.append(dump_key(routing_key(tenant)))
         if beside:
-            keys += _beside_keys(tenant, beside)
+            keys += map(dump_key, _beside_keys(tenant, beside))
         if not keys:
             return Read({}, None, complete=True, beside=Found() if beside else None)
-        answer = self._ask({"Keys": keys}, timeout_s)
+        answer = self._ask(keys, timeout_s)
         try:
             items, unread = self._parts(answer)
             return self._understood(tenant, items, unread, key_hash, beside)
@@ -149,10 +149,10 @@ class DynamoRouteStore(DynamoCallStore):
     ) -> Mapping[str, CustomerRead]:
         """Read customers with their history; see the port."""
         codes = tuple(dict.fromkeys(codes))
-        keys = [customer_key(tenant, code, sk) for code in codes for sk in ("K", "H")]
+        keys = [dump_key(customer_key(tenant, code, sk)) for code in codes for sk in ("K", "H")]
         if not keys:
             return {}
-        answer = self._ask({"Keys": keys, "ConsistentRead": True}, timeout_s)
+        answer = self._ask(keys, timeout_s, ',"ConsistentRead":true')
         read = {code: CustomerRead(None) for code in codes}
         try:
             items, unread = self._parts(answer)

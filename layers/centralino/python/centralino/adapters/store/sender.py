@@ -29,6 +29,13 @@ class Sender(Protocol):
         """
 
 
+class TextSender(Sender, Protocol):
+    """What sends requests that are written down already, too: the call path writes its own."""
+
+    def call_text(self, operation: str, text: str, *, timeout_s: float) -> dict[str, Any]:
+        """Send a request whose parameters are JSON and return its answer; see `call`."""
+
+
 class Request(NamedTuple):
     """One request: the API's name of the operation and its parameters in the API's own JSON."""
 

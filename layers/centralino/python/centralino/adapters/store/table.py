@@ -153,7 +153,7 @@ from centralino.domain.record import TYPE_CHECKING
 from centralino.domain.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     # A value, an item and a key as DynamoDB spells them: `{"pk": {"S": "T#acme"}}`.
@@ -164,6 +164,7 @@ if TYPE_CHECKING:
 SCHEMA = "1"
 # Text inside of items: what a name costs to store is its letters, so they are not escaped.
 dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+quoted = json.encoder.encode_basestring_ascii
 _scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # what `decode` is made of
 LIST_INDEX = "list"
 SHARDS = 16
@@ -213,6 +214,18 @@ def card_key(tenant: str, number: str, sk: str = "N") -> Item:
     return {"pk": {"S": f"T#{tenant}#N#{number}"}, "sk": {"S": sk}}
 
 
+def card_keys(tenant: str, numbers: Sequence[str]) -> list[str]:
+    """Return the keys of the cards of some numbers, each once, as JSON."""
+    return [
+        f'{{"pk":{{"S":{quoted(f"T#{tenant}#N#{number}")}}},"sk":{{"S":"N"}}}}'
+        for number in (numbers if len(set(numbers)) == len(numbers) else dict.fromkeys(numbers))
+    ]
+
+
+# How much of a card's `pk` is neither the tenant nor the number.
+BESIDE_TENANT = len("T##N#")
+
+
 def delivery_key(tenant: str, contact_id: str, delivery: str) -> Item:
     """Return the key of the mark of an event that was applied to a contact."""
     digest = hashlib.sha256(f"{contact_id}\n{delivery}".encode()).hexdigest()
@@ -256,7 +269,7 @@ def attribute_of(contact_id: str) -> str:
 
 def write_holder(holder: Holder) -> str:
     """Return a holder as a card keeps it: a JSON array without the id and without empty ends."""
-    values: list[Any] = [*holder[1:]]
+    values: list[Any] = [*holder._asdict().values()][1:]
     values[1] = int(holder.primary)
     while values and not values[-1]:
         values.pop()
@@ -271,13 +284,13 @@ def read_holder(contact_id: str, text: str) -> Holder:
         raise ValueError("not JSON") from None
     if len(values) > 1:
         values[1] = bool(values[1])
-    return read_sent_holder(contact_id, *values)
+    return read_sent_holder(contact_id, values)
 
 
 def read_card(number: str, item: Mapping[str, Value]) -> Card:
     """Build a card from its item."""
     holders = [
-        read_holder(name[2:], value["S"]) for name, value in item.items() if name[:2] == "h:"
+        read_holder(name[2:], value["S"]) for name, value in item.items() if name.startswith("h:")
     ]
     refresh_at = int(item["f"]["N"]) if "f" in item else 0
     return Card(number, tuple(holders), int(item["n"]["N"]), refresh_at)
