@@ -39,6 +39,7 @@ def test_an_instant_is_that_instant_whatever_the_zone() -> None:
         assert contract_end("2026-12-31T12:00:00+01:00", zone) == at("2026-12-31T11:00:00Z")
         assert contract_end("2026-12-31T11:00:00Z", zone) == at("2026-12-31T11:00:00Z")
         assert contract_end("2026-12-31T11:00:00.5Z", zone) == at("2026-12-31T11:00:01Z")
+        assert contract_end("4148-01-01T00:00:00.999993Z", zone) == at("4148-01-01T00:00:01Z")
 
 
 @pytest.mark.parametrize(

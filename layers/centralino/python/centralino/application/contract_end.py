@@ -47,7 +47,8 @@ def contract_end(valid_until: str, time_zone: str, *, field: str = "valid_until"
         raise PayloadError(field, EXPECTED) from None
     if not _FIRST_YEAR <= end.year <= _LAST_YEAR:
         raise PayloadError(field, EXPECTED)
-    seconds = int(end.timestamp())
+    # Without its fraction: a float has no room for that of a far year.
+    seconds = int(end.replace(microsecond=0).timestamp())
     # 0 is no end at all, and a fraction of a second more is covered as well.
     return max(1, seconds + (end.microsecond > 0))
 
