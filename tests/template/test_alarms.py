@@ -83,7 +83,7 @@ def test_an_alarm_rings_for_whatever_keeps_a_name_from_a_phone(stack: Stack) -> 
     ("line", "alarms"),
     [
         (
-            decode_line(0.0, "timeout", 1.0, {}),
+            decode_line(0.0, "timeout", (1.0, 0.5, 0.0), {}),
             ("DecodeTimeoutsAlarm", "DecodesDegradedAlarm", "DecodeErrorsAlarm"),
         ),
         (

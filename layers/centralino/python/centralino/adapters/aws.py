@@ -106,12 +106,9 @@ _RECEIVE = 65_536
 _HEAD_LIMIT = 65_536
 # When sending took longer than this, in seconds, the time left to receive is worked out anew.
 _AT_ONCE_S = 0.001
-# A connection whose patience is shorter by no more than this, in seconds, keeps it: to set it is a
-# system call.
-_NEAR_S = 0.005
 _DAY_S = 86_400
 _LENGTH = "\r\ncontent-length:"
-_SHA256 = hashlib.sha256()  # a copy of one costs less than another one
+_SHA256 = hashlib.sha256()  # to copy one is less work than to make another one
 _TWO = tuple([f"{number:02}" for number in range(60)])  # as a time is written
 _AS_IS = (False, False, True)  # keys are not sorted and not left out, NaN is not refused
 # What `json.JSONEncoder(separators=(",", ":")).encode` makes anew for each text, and calls.
@@ -473,7 +470,7 @@ class Client:
         if not head.startswith(b"http/1."):
             raise ValueError("not an answer of HTTP/1")
         # What nobody asked for would be taken for the next answer.
-        if more or _find_header(head, b"\r\nconnection:") == b"close":
+        if more or (head.find(b"close") > 0 and _find_header(head, b"\r\nconnection:") == b"close"):
             self.close()
         return int(head[9:12]), body
 
@@ -599,9 +596,7 @@ def _send_on(connection: socket.socket, request: bytes, limit: float) -> bytes:
     left = limit - time.monotonic()
     if left <= 0.0:
         raise TimeoutError
-    kept = connection.gettimeout()
-    if kept is None or not -_AT_ONCE_S < left - kept < _NEAR_S:
-        connection.settimeout(left)
+    connection.settimeout(left)
     sent = connection.send(request)
     if sent < len(request):
         connection.sendall(request[sent:])

@@ -29,7 +29,7 @@ class Deadline:
 
     def elapsed_s(self, now: float) -> float:
         """Return the seconds since the gateway took the request."""
-        return max(0.0, now - self.started_at)
+        return now - self.started_at if now > self.started_at else 0.0
 
     def answer_in_s(self, decode_timeout_s: float, now: float) -> float:
         """Return the seconds left until we have to answer; zero or less when it is time."""
@@ -42,7 +42,7 @@ class Deadline:
         slow start has already eaten that third, what is left until the answer still is worth a
         short try.
         """
-        elapsed = max(0.0, now - self.started_at)
+        elapsed = now - self.started_at if now > self.started_at else 0.0
         third = decode_timeout_s / 3 - elapsed - ENCODING_S
         if third >= SHORT_TRY_S:
             return third  # no answer is due before a third of the patience is over

@@ -289,7 +289,7 @@ def _longest(parts: Mapping[str, Any], key: str, style: LabelStyle) -> str:
     columns = style.max_length
     for rung in rungs:
         if len(rung) <= columns and len(rung) <= MAX_OCTETS:
-            clean = rung.replace(" ", "").isalnum() or not _UNSAFE.search(rung)
+            clean = "".join(rung.split(" ")).isalnum() or not _UNSAFE.search(rung)
             return rung if clean else ""
     return ""
 

@@ -18,7 +18,7 @@ from centralino.domain.record import TYPE_CHECKING, NamedTuple, Record
 from centralino.domain.settings import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Container, Iterable
     from typing import Literal
 
     from centralino.domain.settings import Rule, Settings
@@ -218,7 +218,7 @@ def read_cli(raw: str, line: Line, *, settings: Settings, external: bool = False
         text, spaced, steps, _ = _unwrap(raw)
     if _is_withheld(text):
         return Reading(raw, text, "withheld", shape="withheld", steps=steps)
-    if not (external or spaced) and _is_exten(text, settings):
+    if not (external or spaced) and (text in settings.extens or _is_exten(text, settings)):
         return Reading(raw, text, "internal", exten=text, shape="exten", steps=steps)
     if line.rules:
         ruled, steps = _apply_rules(text, line.rules, steps)
@@ -358,17 +358,19 @@ def mask(number: str) -> str:
 def is_valid(number: str) -> bool:
     """Tell whether an E.164 number is one that its numbering plan assigns."""
     digits = number.removeprefix("+")
-    code = digits[:2] if digits[:2] in CODES else _calling_code(digits)
+    code = digits[:2]
+    if code not in CODES:
+        code = _calling_code(digits)
     if not code:
         return False
-    national = digits[len(code) :]
-    # The general patterns are cheap and refuse most of what isn't a number.
-    for plan in _plans_of_code.get(code) or _regions(code):
-        general = _patterns.get(plan.general) or _regex(plan.general)
-        if general.fullmatch(national):
-            assigned = _assigned_patterns.get(code) or _assigned(code)
-            return assigned.fullmatch(national) is not None
-    return False
+    assigned = _assigned_patterns.get(code)
+    if assigned is None:
+        # The general patterns refuse most of what isn't a number, and what is assigned needn't be
+        # read for that.
+        if not any(_regex(plan.general).fullmatch(digits, len(code)) for plan in _regions(code)):
+            return False
+        assigned = _assigned(code)
+    return assigned.fullmatch(digits, len(code)) is not None
 
 
 def _shape(text: str, exact: list[Candidate]) -> Shape:
@@ -503,9 +505,8 @@ def _is_anonymous(number: str) -> bool:
 
 
 def _is_exten(text: str, settings: Settings) -> bool:
-    if text in settings.extens:
-        return True
-    if text[:1] == "+" or not settings.exten_pattern or len(text) > MAX_TEXT:
+    """Tell whether a text is like an extension, beside those that are registered."""
+    if not settings.exten_pattern or text.startswith("+") or len(text) > MAX_TEXT:
         return False
     try:
         return bool(re.fullmatch(settings.exten_pattern, text))
@@ -561,13 +562,12 @@ def _exact(text: str, line: Line, *, spaced: bool = False) -> list[Candidate]:
             return inside
         return _merge([*_readings(text, line), *inside])
     readings = _readings(text, line)
-    return _merge([*readings, *_without_zero(text, line, readings)])
+    inner = _without_zero(text, line, readings) if text[0] == "0" else []
+    return _merge([*readings, *inner]) if inner or len(readings) > 1 else readings
 
 
 def _merge(candidates: list[Candidate]) -> list[Candidate]:
     """Order candidates by tier and keep the first of each number."""
-    if len(candidates) == 1:
-        return candidates
     unique: dict[str, Candidate] = {}
     for candidate in sorted(candidates, key=lambda c: c.tier):
         unique.setdefault(candidate.number, candidate)
@@ -576,13 +576,15 @@ def _merge(candidates: list[Candidate]) -> list[Candidate]:
 
 def _readings(text: str, line: Line) -> list[Candidate]:
     """Return the readings of digits without `+`, ranked by the numbering plans and the format."""
-    plan = _plan(line.country.upper())
+    plan = _plans.get(line.country) or _plan(line.country.upper())
     found: dict[str, str] = {}
     for number, reason in _possible(text, line, plan):
         if number:
             found.setdefault(number, reason)
     if len(found) == 1:
-        return [Candidate(f"+{n}", reason, f"+{n}", 1) for n, reason in found.items()]
+        [(number, reason)] = found.items()
+        number = f"+{number}"
+        return [Candidate(number, reason, number, 1)]
     valid = [n for n in found if is_valid(n)]
     reasons = {found[n] for n in valid}
     unlikely: set[str] = set()
@@ -597,31 +599,33 @@ def _readings(text: str, line: Line) -> list[Candidate]:
     ]
 
 
-def _possible(text: str, line: Line, plan: Plan | None) -> Iterator[tuple[str, str]]:
-    """Yield every reading of a possible length, in the order of the line's format."""
+def _possible(text: str, line: Line, plan: Plan | None) -> list[tuple[str, str]]:
+    """Return the readings, in the order of the line's format; the impossible ones are empty."""
+    found = []
     # Most prefixes are no pattern, and most numbers are not dialled abroad.
     if plan and plan.idd and (text.startswith(plan.idd) or not plan.idd.isdigit()):
         match = _regex(plan.idd).match(text)
         if match and text[match.end() : match.end() + 1] != "0":
-            yield _international(text[match.end() :]), "idd"
+            found.append((_international(text[match.end() :]), "idd"))
     if text[:2] == "00":
-        yield _international(text[2:]), "idd"
+        found.append((_international(text[2:]), "idd"))
     digits_first = line.cli_format == "digits" or (
         line.cli_format == "mixed" and (plan is None or _lacks_trunk(text, plan))
     )
     if digits_first:
-        yield _international(text), "digits"
+        found.append((_international(text), "digits"))
     if plan:
         national = _strip_prefix(text, plan) if plan.prefix else text
         if plan.code in _OVERSEAS_CODES:
             shared = _dialled_as_in_france(text, national, plan)
-            yield _national(national, shared or plan), "national"
+            found.append((_national(national, shared or plan), "national"))
         else:
-            yield _national(national, plan), "national"
+            found.append((_national(national, plan), "national"))
     if not digits_first and text[0] != "0":  # no calling code begins with a 0
-        yield _international(text), "digits"
+        found.append((_international(text), "digits"))
     if plan and line.area_code and text[0] != "0":
-        yield _national(line.area_code + text, plan), "local"
+        found.append((_national(line.area_code + text, plan), "local"))
+    return found
 
 
 def _lacks_trunk(text: str, plan: Plan) -> bool:
@@ -664,13 +668,15 @@ def _without_zero(text: str, line: Line, readings: list[Candidate]) -> list[Cand
     Only numbers that are assigned, and only if nothing that was delivered is: `0390123456` is
     Strasbourg, never Turin behind an outside line's 0.
     """
-    if text[0] != "0" or len(text) <= _MIN_NATIONAL:
+    if len(text) <= _MIN_NATIONAL:
         return []
-    known = [c.number for c in readings]
     # Asked first, as what is delivered is mostly a number as it is; but not at a cold start, which
     # may well do without the table of the assigned numbers.
-    if _assigned_patterns and any(map(is_valid, known)):
-        return []
+    if _assigned_patterns:
+        for candidate in readings:
+            if is_valid(candidate.number):
+                return []
+    known = [c.number for c in readings]
     inner = [
         Candidate(c.number, "outside_prefix", c.number, _LAST_RESORT)
         for c in _readings(text[1:], line)
@@ -762,12 +768,16 @@ def _regex(pattern: str) -> re.Pattern[str]:
 
 
 def _assigned(code: str) -> re.Pattern[str]:
-    compiled = _assigned_patterns.get(code)
-    if compiled is None:
-        from centralino.domain.assigned import ASSIGNED  # noqa: PLC0415 - E.164 does without
+    """Compile, once and for good, the pattern of the assigned numbers behind a calling code.
 
-        compiled = _assigned_patterns[code] = re.compile(ASSIGNED[code])
-    return compiled
+    They have to fit the general pattern, too: some of what Germany assigned is too long for it.
+    """
+    from centralino.domain.assigned import ASSIGNED  # noqa: PLC0415 - E.164 does without
+
+    general = "|".join(dict.fromkeys(plan.general for plan in _regions(code)))
+    pattern = re.compile(rf"(?=(?:{general})\Z)(?:{ASSIGNED[code]})")
+    _assigned_patterns[code] = pattern
+    return pattern
 
 
 def _calling_code(digits: str) -> str:

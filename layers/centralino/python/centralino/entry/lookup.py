@@ -94,15 +94,17 @@ def lookup(
         decode_line(
             now,
             counted or outcome,
-            1000.0 * (visit.deadline.elapsed_s(now) if visit else now - started_at),
+            (
+                1000.0 * (visit.deadline.elapsed_s(now) if visit else now - started_at),
+                1000.0 * (now - started_at),
+                1000.0 * visit.read_s if visit else 0.0,
+            ),
             {
                 "tenant": visit.tenant if visit else "",
                 "key": visit.key.id if visit else "",
                 "call_id": loggable_id(fields["call_id"]) if "call_id" in fields else "",
                 "trunk": _loggable_trunk(fields["trunk"], visit) if "trunk" in fields else "",
                 "shape": decoded.reading.shape if decoded else "",
-                "handler_ms": 1000.0 * (now - started_at),
-                "read_ms": 1000.0 * visit.read_s if visit else None,
                 "reason": reason,
             },
         )

@@ -44,25 +44,24 @@ METRICS = json.dumps(
 
 
 def decode_line(
-    now: float, outcome: str, total_ms: float, properties: Mapping[str, str | float | None]
+    now: float, outcome: str, spent_ms: tuple[float, float, float], known: Mapping[str, str]
 ) -> str:
     """Build the line of one decode.
 
     Args:
         now: seconds since 1970.
         outcome: the lookup's outcome.
-        total_ms: milliseconds from the gateway's stamp to the answer.
-        properties: what else is known: tenant, call_id, shape of the CLI, trunk, milliseconds of
-            each step; what is empty or zero is left out.
+        spent_ms: milliseconds from the gateway's stamp to the answer, those of them that were ours,
+            and those spent waiting for the store.
+        known: what else is known: tenant, call_id, shape of the CLI, trunk; what is empty is left
+            out.
     """
-    known = [
-        f', "{name}": {_quoted(value) if isinstance(value, str) else _tenths(value)}'
-        for name, value in properties.items()
-        if value
-    ]
+    words = [f', "{name}": {_quoted(word)}' for name, word in known.items() if word]
+    total, ours, reading = [_tenths(ms) for ms in spent_ms]
     return (
-        f'{{"_aws": {{"Timestamp": {int(now * 1000)}, {METRICS}}}, "message": "decode", "outcome": '
-        f'"{outcome}", "Decodes": 1, "DecodeTime": {_tenths(total_ms)}{"".join(known)}}}'
+        f'{{"_aws": {{"Timestamp": {int(now * 1000.0)}, {METRICS}}}, "message": "decode", "outcome"'
+        f': "{outcome}", "Decodes": 1, "DecodeTime": {total}, "handler_ms": {ours}, '
+        f'"read_ms": {reading}{"".join(words)}}}'
     )
 
 

@@ -26,7 +26,7 @@ class Request:
     """One request, decoded.
 
     Attributes:
-        method: upper case.
+        method: as HTTP has it, in upper case.
         segments: the path's parts, without empty ones, so that `//v1/lookup/` is `v1`, `lookup`.
         headers: names in lower case.
         source_ip: the caller's address as the gateway saw it.
@@ -36,7 +36,7 @@ class Request:
     def __init__(self, event: Mapping[str, Any]) -> None:
         context = event.get("requestContext") or {}
         http = context.get("http") or {}
-        self.method: str = http.get("method", "GET").upper()
+        self.method: str = http.get("method", "GET")
         path = event.get("rawPath") or http.get("path") or "/"
         self.segments = path.strip("/").split("/")
         if "" in self.segments:
@@ -44,12 +44,12 @@ class Request:
         if "%" in path:
             self.segments = [_decoded(part) for part in self.segments]
         self.headers: Mapping[str, str] = event.get("headers") or {}
-        names = "".join(self.headers)
-        if names != names.lower():  # the gateway's are lower case; emulators' may be anything
+        # The gateway adds this one to what it has put into lower case; emulators may do neither.
+        if "x-forwarded-port" not in self.headers:
             self.headers = {name.lower(): value for name, value in self.headers.items()}
         self.source_ip: str = http.get("sourceIp", "")
         epoch = context.get("timeEpoch")
-        self.received_at = epoch / 1000 if isinstance(epoch, (int, float)) else 0.0
+        self.received_at = epoch / 1000.0 if isinstance(epoch, int) else 0.0
         self._event = event
         self._query: dict[str, str] | None = None
 
@@ -128,8 +128,10 @@ def _fields(encoded: str) -> dict[str, str]:
     Decoded here because importing `urllib.parse` takes longer than the whole rest of a decode.
     """
     fields: dict[str, str] = {}
+    if "+" in encoded:
+        encoded = encoded.replace("+", " ")
     # The number's `+` is mostly the only escape that there is.
-    encoded = encoded.replace("+", " ").replace("%2B", "+")
+    encoded = "+".join(encoded.split("%2B"))
     plain = "%" not in encoded and encoded.isascii()
     pairs = encoded.split("&")
     if len(pairs) > MAX_FIELDS:

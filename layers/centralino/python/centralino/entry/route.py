@@ -120,7 +120,7 @@ class _Session:
         self.adapter: Pbx | None = None
         self.asked: Asked | None = None
         self.call = PbxCall()
-        self.told: dict[str, object] = {}
+        self.told: dict[str, str] = {}
 
 
 def route(event: Mapping[str, Any], desk: Desk) -> dict[str, Any]:
@@ -584,24 +584,33 @@ def _emit(session: _Session, outcome: str, reason: str, started_at: float) -> No
     visit, address = session.visit, session.address
     now = session.desk.door.now()
     total_ms = 1000 * (visit.deadline.elapsed_s(now) if visit else now - started_at)
+    handler_ms = 1000 * (now - started_at)
+    read_ms = 1000 * visit.read_s if visit else 0.0
     call = session.call
-    known: dict[str, Any] = {
+    known = {
         "tenant": visit.tenant if visit else "",
         "key": visit.key.id if visit else "",
         "call_id": loggable_id(call.call_id),
         "trunk": _loggable_trunk(call.trunk, visit),
         "provider": address.provider if address else "",
-        "handler_ms": round(1000 * (now - started_at), 1),
-        "read_ms": round(1000 * visit.read_s, 1) if visit else None,
         **session.told,
         "reason": reason,
     }
     if address and address.ask == "lookup":
-        emit(decode_line(now, outcome, total_ms, known))
+        emit(decode_line(now, outcome, (total_ms, handler_ms, read_ms), known))
         return
     known["ask"] = address.ask if address else ""
-    known["journal_lost"] = session.desk.journal.lost or None
-    emit(route_line(now, outcome, total_ms, **known))
+    emit(
+        route_line(
+            now,
+            outcome,
+            total_ms,
+            handler_ms=round(handler_ms, 1),
+            read_ms=round(read_ms, 1),
+            journal_lost=session.desk.journal.lost or None,
+            **known,
+        )
+    )
 
 
 def _loggable_trunk(trunk: str, visit: Visit | None) -> str:

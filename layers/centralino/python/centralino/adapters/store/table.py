@@ -216,10 +216,12 @@ def card_key(tenant: str, number: str, sk: str = "N") -> Item:
 
 def card_keys(tenant: str, numbers: Sequence[str]) -> list[str]:
     """Return the keys of the cards of some numbers, each once, as JSON."""
-    return [
-        f'{{"pk":{{"S":{quoted(f"T#{tenant}#N#{number}")}}},"sk":{{"S":"N"}}}}'
-        for number in (numbers if len(set(numbers)) == len(numbers) else dict.fromkeys(numbers))
-    ]
+    keys: list[str] = []
+    for number in numbers:
+        key = f'{{"pk":{{"S":{quoted(f"T#{tenant}#N#{number}")}}},"sk":{{"S":"N"}}}}'
+        if key not in keys:
+            keys.append(key)
+    return keys
 
 
 # How much of a card's `pk` is neither the tenant nor the number.
