@@ -272,7 +272,7 @@ class Client:
         # the key's id, the secret and the token that are signed with, and since when: the beginning
         # of the day, in seconds since 1970
         self._signer = ("", "", "")
-        self._midnight = 0
+        self._midnight = -_DAY_S
         self._day = self._scope = ""
         self._mac = _Mac(b"")
         self._forms: dict[str, _Form] = {}
@@ -459,7 +459,7 @@ class Client:
         length = _find_header(head, b"\r\ncontent-length:")
         more = b""
         whole = found and length.isdigit() and int(length) == len(body)
-        if not whole or head.find(b"\r\ntransfer-encoding:") >= 0:  # `in` takes ten times as long
+        if not whole or head.find(b"\r\ntransfer-encoding:") >= 0:  # `in` raises and catches first
             stream = _Stream(connection, data, limit)
             head = stream.take_until(b"\r\n\r\n").lower()
             if _find_header(head, b"\r\ntransfer-encoding:") == b"chunked":

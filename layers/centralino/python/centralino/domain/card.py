@@ -162,7 +162,9 @@ def write_card(card: Card) -> list[Any]:
 def read_sent_card(sent: Sequence[Any]) -> Card:
     """Build a card from what `write_card` made; newer code may have added to a holder's end."""
     number, total, refresh_at, holders = sent
-    return Card(number, tuple(read_sent_holder(it[0], it[1:]) for it in holders), total, refresh_at)
+    return Card(
+        number, tuple(read_sent_holder(first, rest) for first, *rest in holders), total, refresh_at
+    )
 
 
 def read_sent_holder(contact_id: str, values: list[Any]) -> Holder:

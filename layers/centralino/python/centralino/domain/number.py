@@ -697,7 +697,12 @@ def _asked(
 
 
 def _blocks(exact: list[Candidate], lengths: Iterable[int]) -> list[Candidate]:
-    """Return the blocks that the numbers may lie in, of the likelier numbers first."""
+    """Return the blocks that the numbers may lie in, of the likelier numbers first.
+
+    Args:
+        exact: the numbers.
+        lengths: how many digits blocks have, the longest first, each once.
+    """
     blocks = [
         Candidate(f"{candidate.number[: size + 1]}*", "block", candidate.number, candidate.tier)
         for size in lengths

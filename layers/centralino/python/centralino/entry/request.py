@@ -26,7 +26,7 @@ class Request:
     """One request, decoded.
 
     Attributes:
-        method: as HTTP has it, in upper case.
+        method: as it was sent; HTTP's are in upper case.
         segments: the path's parts, without empty ones, so that `//v1/lookup/` is `v1`, `lookup`.
         headers: names in lower case.
         source_ip: the caller's address as the gateway saw it.
@@ -49,7 +49,7 @@ class Request:
             self.headers = {name.lower(): value for name, value in self.headers.items()}
         self.source_ip: str = http.get("sourceIp", "")
         epoch = context.get("timeEpoch")
-        self.received_at = epoch / 1000.0 if isinstance(epoch, int) else 0.0
+        self.received_at = epoch / 1000.0 if isinstance(epoch, (int, float)) else 0.0
         self._event = event
         self._query: dict[str, str] | None = None
 

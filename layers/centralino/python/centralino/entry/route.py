@@ -606,7 +606,7 @@ def _emit(session: _Session, outcome: str, reason: str, started_at: float) -> No
             outcome,
             total_ms,
             handler_ms=round(handler_ms, 1),
-            read_ms=round(read_ms, 1),
+            read_ms=round(read_ms, 1) or None,
             journal_lost=session.desk.journal.lost or None,
             **known,
         )
