@@ -58,7 +58,7 @@ from centralino.entry.access import Door
 from centralino.ports.call_read import Read, TenantItems
 
 class Store:
-    def read(self, tenant, numbers, *, key_hash="", caller="", timeout_s):
+    def read(self, tenant, numbers, *, key_hash="", caller="", timeout_s, beside=None):
         holder = Holder("a:1", parts={parts!r})
         return Read(
             {{number: Card(number, (holder,), 1) for number in numbers[:{known}]}},
@@ -155,7 +155,7 @@ from centralino.ports.call_read import Read, TenantItems
 from centralino.ports.crm import Delivery
 
 class Store:
-    def read(self, tenant, numbers, *, key_hash="", caller="", timeout_s):
+    def read(self, tenant, numbers, *, key_hash="", caller="", timeout_s, beside=None):
         return Read({{}}, TenantItems(Settings("demo"), ApiKey(key_hash, "crm")), True)
 
 class Connections:

@@ -16,7 +16,7 @@ from centralino.entry.access import Door
 from centralino.ports.call_read import Read, TenantItems
 
 class Store:
-    def read(self, tenant, numbers, *, key_hash="", caller="", timeout_s):
+    def read(self, tenant, numbers, *, key_hash="", caller="", timeout_s, beside=None):
         return Read({{}}, TenantItems(Settings("demo"), ApiKey(key_hash, "link")), True, 0.0)
 
 app.door = Door(Store(), app.time.time, 30, 1.0)
