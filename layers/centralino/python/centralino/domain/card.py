@@ -44,8 +44,8 @@ class Holder(Record):
     tags: tuple[str, ...] = ()
 
 
-# A holder's fields but for the id.
-_VALUES = len(Holder._fields) - 1
+# What a holder's fields are without a word of them, but for the id.
+_ABSENT = [*Holder("")._asdict().values()][1:]
 
 
 class Card(Record):
@@ -169,6 +169,35 @@ def read_sent_card(sent: Sequence[Any]) -> Card:
 
 def read_sent_holder(contact_id: str, values: list[Any]) -> Holder:
     """Build a holder from its fields as JSON has them; newer code may have added to their end."""
-    if len(values) >= _VALUES:
-        values = [*values[: _VALUES - 1], tuple(values[_VALUES - 1])]
-    return Holder(contact_id, *values)
+    absent = _ABSENT[len(values) :]
+    (
+        kind,
+        primary,
+        parts,
+        person,
+        company,
+        company_key,
+        name,
+        customer_code,
+        status,
+        url,
+        updated_at_ms,
+        owner,
+        tags,
+    ) = values + absent if absent else values[: len(_ABSENT)]
+    return Holder(
+        contact_id,
+        kind,
+        bool(primary),
+        parts,
+        person,
+        company,
+        company_key,
+        name,
+        customer_code,
+        status,
+        url,
+        updated_at_ms,
+        owner,
+        tuple(tags),
+    )

@@ -218,7 +218,9 @@ def read_cli(raw: str, line: Line, *, settings: Settings, external: bool = False
         text, spaced, steps, _ = _unwrap(raw)
     if _is_withheld(text):
         return Reading(raw, text, "withheld", shape="withheld", steps=steps)
-    if not (external or spaced) and (text in settings.extens or _is_exten(text, settings)):
+    if not (external or spaced) and (
+        text in settings.extens or (settings.exten_pattern and _is_exten(text, settings))
+    ):
         return Reading(raw, text, "internal", exten=text, shape="exten", steps=steps)
     if line.rules:
         ruled, steps = _apply_rules(text, line.rules, steps)
@@ -481,7 +483,8 @@ def _is_digits(text: str) -> bool:
 
 
 def _is_withheld(text: str) -> bool:
-    return not text.strip("0+") or text.lower() in _WITHHELD
+    # No word for it ends in a digit, and nearly every CLI does.
+    return not text.strip("0+") or (not text[-1].isdigit() and text.lower() in _WITHHELD)
 
 
 def _spells_anonymous(text: str, exact: list[Candidate]) -> bool:
@@ -505,8 +508,8 @@ def _is_anonymous(number: str) -> bool:
 
 
 def _is_exten(text: str, settings: Settings) -> bool:
-    """Tell whether a text is like an extension, beside those that are registered."""
-    if not settings.exten_pattern or text.startswith("+") or len(text) > MAX_TEXT:
+    """Tell whether a text fits the pattern of the extensions that are not registered."""
+    if text.startswith("+") or len(text) > MAX_TEXT:
         return False
     try:
         return bool(re.fullmatch(settings.exten_pattern, text))
@@ -610,7 +613,8 @@ def _possible(text: str, line: Line, plan: Plan | None) -> list[tuple[str, str]]
     if text[:2] == "00":
         found.append((_international(text[2:]), "idd"))
     digits_first = line.cli_format == "digits" or (
-        line.cli_format == "mixed" and (plan is None or _lacks_trunk(text, plan))
+        line.cli_format == "mixed"
+        and (plan is None or (plan.trunk != "" and _lacks_trunk(text, plan)))
     )
     if digits_first:
         found.append((_international(text), "digits"))
@@ -630,7 +634,7 @@ def _possible(text: str, line: Line, plan: Plan | None) -> list[tuple[str, str]]
 
 def _lacks_trunk(text: str, plan: Plan) -> bool:
     """Tell whether a national number would begin otherwise: `49…` is no way to dial in Germany."""
-    if not plan.trunk or text.startswith(plan.trunk):
+    if text.startswith(plan.trunk):
         return False
     return not (plan.bare and _regex(plan.bare).fullmatch(text))
 

@@ -284,8 +284,6 @@ def read_holder(contact_id: str, text: str) -> Holder:
         values, _ = _scan(text, 0)
     except StopIteration:
         raise ValueError("not JSON") from None
-    if len(values) > 1:
-        values[1] = bool(values[1])
     return read_sent_holder(contact_id, values)
 
 
