@@ -225,7 +225,7 @@ def card_keys(tenant: str, numbers: Sequence[str]) -> list[str]:
 
 
 # How much of a card's `pk` is neither the tenant nor the number.
-BESIDE_TENANT = len("T##N#")
+BESIDE_TENANT = len(card_key("", "")["pk"]["S"])
 
 
 def delivery_key(tenant: str, contact_id: str, delivery: str) -> Item:
