@@ -8,6 +8,7 @@ import sys
 import phonenumbers
 import pytest
 
+from centralino.domain import number as number_module
 from centralino.domain.number import (
     MAX_KEYS,
     Decision,
@@ -601,3 +602,9 @@ def test_a_cli_in_e164_is_understood_without_phonenumbers_and_without_the_plans(
         [*run, code.format(cli="0244556677")], capture_output=True, check=True, text=True
     )
     assert national.stdout.split() == [MILAN, "centralino.domain.plans"]
+
+
+def test_every_word_for_a_withheld_number_is_taken_for_one() -> None:
+    for word in number_module._WITHHELD:
+        for spelling in (word, word.upper(), word.title()):
+            assert read_cli(spelling, ITALY, settings=SETTINGS).kind == "withheld", spelling
